@@ -1,0 +1,214 @@
+//! The environment of a function: everything it may read or use, the same on a desktop, on many machines and in the cloud.
+
+use crate::host::Inner;
+use crate::ports::{Blobs, Exec, Exited, Folder, Read};
+use crate::{
+    Answer, AnswerBody, Data, Datum, Fault, Head, Host, Id, Kind, LiveMessage, Msg, Pass, Principal, Rows, Secret,
+};
+use crate::{Statement, Tenant, Uri};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Cheap to clone; tied to the message that is being handled.
+#[derive(Clone)]
+pub struct Env {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) head: Arc<Head>,
+    pub(crate) service: usize,
+    pub(crate) is_relay: bool,
+}
+
+impl Env {
+    /// Now, in Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.inner.ports.clock.now_ms()
+    }
+
+    /// A new id, sorting after those made before.
+    pub fn id(&self) -> Id {
+        self.inner.id()
+    }
+
+    /// A new short id for an address that people see.
+    pub fn pid(&self) -> String {
+        let mut bytes = [0; 8];
+        self.inner.ports.entropy.fill(&mut bytes);
+        crate::pid(u64::from_le_bytes(bytes))
+    }
+
+    /// A new token of 256 random bits, as text for a cookie or a link.
+    pub fn token(&self) -> Secret<String> {
+        let mut bytes = [0; 32];
+        self.inner.ports.entropy.fill_secret(&mut bytes);
+        Secret::new(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The tenant of the message.
+    pub fn tenant(&self) -> &Tenant {
+        &self.head.tenant
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> &Principal {
+        &self.head.principal
+    }
+
+    /// The person who acts.
+    ///
+    /// # Errors
+    /// `not_signed_in` where no person does.
+    pub fn person(&self) -> Result<&str, Fault> {
+        let fault = || Fault::not_signed_in("not_signed_in", "sign in first");
+        self.head.principal.person_id().ok_or_else(fault)
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// `records.unavailable` where the store is away.
+    pub async fn query(&self, statement: &'static Statement, params: Vec<Datum>) -> Result<Rows, Fault> {
+        let rows = self.query_many(vec![Read { statement, params }]).await?;
+        rows.into_iter().next().ok_or_else(|| Fault::bug("the store gave no answer to a statement"))
+    }
+
+    /// Runs several statements in one snapshot.
+    ///
+    /// # Errors
+    /// As [`Env::query`].
+    pub async fn query_many(&self, reads: Vec<Read>) -> Result<Vec<Rows>, Fault> {
+        self.inner.ports.records.query(&self.head.tenant, reads).await
+    }
+
+    /// Reads a resource of any service, with the authority of whoever acts: `env.call("/series?limit=20")`.
+    ///
+    /// # Errors
+    /// The callee's fault; a bug fault where the answer is of another type.
+    pub async fn call<T: DeserializeOwned>(&self, uri: &str) -> Result<T, Fault> {
+        self.read(uri, self.head.principal.clone()).await
+    }
+
+    /// Reads a resource of any service with the authority of this service.
+    ///
+    /// # Errors
+    /// As [`Env::call`].
+    pub async fn ask<T: DeserializeOwned>(&self, uri: &str) -> Result<T, Fault> {
+        self.read(uri, Principal::Service(self.service_name().into())).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, uri: &str, principal: Principal) -> Result<T, Fault> {
+        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        let data = if query.is_empty() { Data::EMPTY } else { Data::form(query.to_owned()) };
+        let msg = self.message(Kind::Get, Uri::parse(path)?, data, principal)?;
+        let answer = Box::pin(Host { inner: self.inner.clone() }.run(msg)).await?;
+        match answer.body {
+            AnswerBody::Bytes { bytes, .. } => serde_json::from_slice(&bytes).map_err(|error| {
+                Fault::bug(format!("the answer of {uri} is not what {} expects: {error}", self.service_name()))
+            }),
+            _ => Err(Fault::bug(format!("{uri} has no value to read"))),
+        }
+    }
+
+    /// Makes the one unsafe call of a `relay` binding, with the authority of whoever acts. Its outcome is the callee's commit.
+    ///
+    /// # Errors
+    /// The callee's fault; a bug fault where the binding is not declared `relay`.
+    pub async fn relay(&self, kind: Kind, uri: Uri, data: Data) -> Result<Answer, Fault> {
+        if !self.is_relay {
+            return Err(Fault::bug(format!(
+                "{} calls {kind} {uri} from a binding that is not declared `relay`",
+                self.service_name()
+            )));
+        }
+        let mut msg = self.message(kind, uri, data, self.head.principal.clone())?;
+        msg.head_mut().meta.clone_from(&self.head.meta);
+        Box::pin(Host { inner: self.inner.clone() }.run(msg)).await
+    }
+
+    fn message(&self, kind: Kind, uri: Uri, data: Data, principal: Principal) -> Result<Msg, Fault> {
+        if self.head.hops >= crate::space::HOPS_MAX {
+            return Err(Fault::bug(format!("services call each other in a loop at {uri}")));
+        }
+        let mut msg = Msg::new(kind, uri, self.head.tenant.clone(), self.id(), self.now_ms()).with_data(data);
+        let head = msg.head_mut();
+        head.source = Cow::Owned(format!("service/{}", self.service_name()));
+        head.principal = principal;
+        head.correlation = self.head.correlation;
+        head.causation = Some(self.head.id);
+        head.hops = self.head.hops + 1;
+        head.deadline_ms = self.head.deadline_ms;
+        Ok(msg)
+    }
+
+    /// Tells those who look at this moment; nobody stores it. For progress inside a step; otherwise use an effect.
+    pub fn live(&self, kind: Kind, uri: Uri, data: impl Serialize) {
+        let data = serde_json::to_value(data).expect("a value of ours serialises to JSON");
+        self.inner.ports.live.publish(&self.head.tenant, LiveMessage { uri, kind, data });
+    }
+
+    /// A setting that this service declared.
+    ///
+    /// # Errors
+    /// A bug fault where the service did not declare it, or its value is not of the type.
+    pub fn setting<T: FromStr>(&self, name: &str) -> Result<T, Fault> {
+        let declared = self.inner.space.services[self.service].settings.iter().find(|setting| setting.name == name);
+        let default = declared
+            .ok_or_else(|| Fault::bug(format!("{} did not declare setting {name}", self.service_name())))?
+            .default;
+        let text = self.inner.settings.get(name).map_or(default, String::as_str);
+        text.parse().map_err(|_| Fault::bug(format!("setting {name} has the value `{text}`, which is not of its type")))
+    }
+
+    /// The address of a built asset by its logical name, such as `app.css`.
+    pub fn asset(&self, name: &str) -> String {
+        self.inner.assets.get(name).cloned().unwrap_or_else(|| format!("/assets/missing/{name}"))
+    }
+
+    /// Signs a pass to protected media.
+    pub fn sign(&self, pass: &Pass) -> String {
+        self.inner.key.sign(pass)
+    }
+
+    /// Blobs. Only steps of a flow may change them.
+    pub fn blobs(&self) -> &dyn Blobs {
+        &*self.inner.ports.blobs
+    }
+
+    /// Runs a program of this machine. Only steps of a flow should.
+    ///
+    /// # Errors
+    /// `tool.missing`, `tool.timeout`; a bug fault where the service did not declare the program.
+    pub async fn exec(&self, exec: Exec) -> Result<Exited, Fault> {
+        if !self.inner.space.services[self.service].tools.contains(&exec.tool) {
+            return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
+        }
+        self.inner.ports.machine.exec(exec).await
+    }
+
+    /// Runs a long computation where it does not hold up others.
+    ///
+    /// # Errors
+    /// A bug fault where it panics.
+    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+        let (send, receive) = futures_channel::oneshot::channel();
+        self.inner.ports.machine.compute(Box::new(move || drop(send.send(work()))));
+        receive.await.map_err(|_| Fault::bug("a computation ended without a result"))
+    }
+
+    /// A scratch folder for the files of one step; removed when dropped.
+    ///
+    /// # Errors
+    /// `disk.unavailable` where none can be made.
+    pub fn folder(&self) -> Result<Box<dyn Folder>, Fault> {
+        self.inner.ports.machine.folder()
+    }
+
+    /// Name of the service whose function runs.
+    pub fn service_name(&self) -> &'static str {
+        self.inner.space.services[self.service].name
+    }
+}

@@ -1,0 +1,643 @@
+//! The generic host: finds the function for a message, asks the policy, runs it, commits what it returned, answers.
+
+use crate::function::ErasedFunction;
+use crate::ports::{Commit, CommitError, Committed, Delivery, Envelope, Fate, Outgoing, Settle};
+use crate::service::{Binding, Service, Stranger, Who};
+use crate::space::Target;
+use crate::{
+    BlobRef, Body, Cookie, Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Intake, Kind, Msg, Next, Outcome,
+};
+use crate::{Params, Ports, Principal, Reply, SigningKey, Space, event, fill_slots, flow};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How often a function runs again because an expectation failed.
+const RETRIES_MAX: u32 = 3;
+
+/// Runs services. Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) space: Arc<Space>,
+    pub(crate) ports: Ports,
+    pub(crate) handlers: Vec<Arc<dyn Handler>>,
+    pub(crate) settings: HashMap<String, String>,
+    pub(crate) assets: HashMap<String, String>,
+    pub(crate) key: SigningKey,
+}
+
+impl Inner {
+    pub(crate) fn id(&self) -> Id {
+        let mut random = [0; 10];
+        self.ports.entropy.fill(&mut random);
+        Id::from_parts(self.ports.clock.now_ms(), random)
+    }
+}
+
+/// What a caller gets.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Id of the message that is answered.
+    pub id: Id,
+    /// What happened.
+    pub outcome: Outcome,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Cookies to set.
+    pub cookies: Vec<Cookie>,
+    /// Version of the resource.
+    pub version: Option<i64>,
+    /// The body.
+    pub body: AnswerBody,
+}
+
+/// The body of an answer.
+#[derive(Clone, Debug)]
+pub enum AnswerBody {
+    /// None.
+    Nothing,
+    /// Bytes.
+    Bytes {
+        /// Of this media type.
+        media_type: Cow<'static, str>,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// A stored blob to stream.
+    Blob(BlobRef),
+    /// The body of the request is to be stored.
+    Intake(Intake),
+}
+
+impl Answer {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match (&self.outcome, &self.body) {
+            (Outcome::Created(_), _) => 201,
+            (Outcome::Accepted(_), _) => 202,
+            (Outcome::SeeOther(_), _) => 303,
+            (Outcome::Moved(_), _) => 301,
+            (_, AnswerBody::Nothing) => 204,
+            _ => 200,
+        }
+    }
+
+    /// The body as JSON; null where there is none.
+    pub fn json(&self) -> Value {
+        match &self.body {
+            AnswerBody::Bytes { bytes, .. } => serde_json::from_slice(bytes).unwrap_or(Value::Null),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// Puts a host together.
+pub struct HostBuilder {
+    ports: Ports,
+    services: Vec<Service>,
+    handlers: Vec<Arc<dyn Handler>>,
+    settings: HashMap<String, String>,
+    assets: HashMap<String, String>,
+    key: SigningKey,
+}
+
+impl HostBuilder {
+    /// Adds a service.
+    #[must_use]
+    pub fn service(mut self, service: Service) -> Self {
+        self.services.push(service);
+        self
+    }
+
+    /// Adds services.
+    #[must_use]
+    pub fn services(mut self, services: Vec<Service>) -> Self {
+        self.services.extend(services);
+        self
+    }
+
+    /// Adds a handler behind those added before.
+    #[must_use]
+    pub fn handler(mut self, handler: impl Handler + 'static) -> Self {
+        self.handlers.push(Arc::new(handler));
+        self
+    }
+
+    /// Sets settings of services.
+    #[must_use]
+    pub fn settings(mut self, settings: HashMap<String, String>) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Addresses of built assets by logical name.
+    #[must_use]
+    pub fn assets(mut self, assets: HashMap<String, String>) -> Self {
+        self.assets = assets;
+        self
+    }
+
+    /// The key that signs passes.
+    #[must_use]
+    pub fn key(mut self, key: SigningKey) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Checks the services against each other and opens the records.
+    ///
+    /// # Errors
+    /// `start` with every mistake; the store's fault.
+    pub async fn build(self) -> Result<Host, Fault> {
+        let space = Space::new(self.services).map_err(|error| Fault::bad_input("start", error.to_string()))?;
+        let space = Arc::new(space);
+        self.ports.records.open(space.clone()).await?;
+        let inner = Inner {
+            space,
+            ports: self.ports,
+            handlers: self.handlers,
+            settings: self.settings,
+            assets: self.assets,
+            key: self.key,
+        };
+        Ok(Host { inner: Arc::new(inner) })
+    }
+}
+
+/// A function about to run, and what belongs to its commit.
+struct Call<'a> {
+    service: usize,
+    function: &'a dyn ErasedFunction,
+    binding: Option<&'a Binding>,
+    settle: Option<Settle>,
+    /// Turns the body of a step into what happened to its run.
+    step: Option<StepCall>,
+}
+
+#[derive(Clone, Copy)]
+struct StepCall {
+    run: Id,
+    step: usize,
+    item: usize,
+    attempt: u32,
+    is_undo: bool,
+}
+
+impl Host {
+    /// Begins to put a host together. Without [`HostBuilder::key`] the signing key is random and ends with the process.
+    pub fn builder(ports: Ports) -> HostBuilder {
+        let mut key = [0; 32];
+        ports.entropy.fill_secret(&mut key);
+        HostBuilder {
+            ports,
+            services: Vec::new(),
+            handlers: Vec::new(),
+            settings: HashMap::new(),
+            assets: HashMap::new(),
+            key: SigningKey::new("k0", key),
+        }
+    }
+
+    /// The services.
+    pub fn space(&self) -> &Arc<Space> {
+        &self.inner.space
+    }
+
+    /// The engines.
+    pub fn ports(&self) -> &Ports {
+        &self.inner.ports
+    }
+
+    /// The key that signs passes.
+    pub fn key(&self) -> &SigningKey {
+        &self.inner.key
+    }
+
+    /// Addresses of built assets by logical name.
+    pub fn assets(&self) -> &HashMap<String, String> {
+        &self.inner.assets
+    }
+
+    /// A message from outside, with a new id and the time.
+    pub fn message(&self, kind: Kind, uri: crate::Uri, tenant: crate::Tenant) -> Msg {
+        Msg::new(kind, uri, tenant, self.inner.id(), self.inner.ports.clock.now_ms())
+    }
+
+    /// Handles a message from outside: handlers, then the function.
+    ///
+    /// # Errors
+    /// The fault to answer with.
+    pub async fn dispatch(&self, msg: Msg) -> Result<Answer, Fault> {
+        Next { rest: &self.inner.handlers, inner: &self.inner }.run(self, msg).await
+    }
+
+    /// Handles a message whose principal is already known: finds the function, asks who may, runs it, commits.
+    ///
+    /// # Errors
+    /// The fault to answer with.
+    pub async fn run(&self, mut msg: Msg) -> Result<Answer, Fault> {
+        let space = &*self.inner.space;
+        let at = space.find_call(&msg.kind, &msg.uri).ok_or_else(|| self.nothing_at(&msg.head))?;
+        let (_, binding) = space.binding(at);
+        permit(binding, &msg.principal)?;
+        if msg.data.bytes.len() > binding.body_bytes_max {
+            let most = binding.body_bytes_max;
+            return Err(Fault::too_large(
+                "body.too_large",
+                format!("send at most {most} bytes; this is {}", msg.data.bytes.len()),
+            ));
+        }
+        msg.params = binding.pattern.params(&msg.uri);
+        let call = Call {
+            service: at.service,
+            function: &*binding.function,
+            binding: Some(binding),
+            settle: None,
+            step: None,
+        };
+        self.execute(call, msg).await
+    }
+
+    fn nothing_at(&self, head: &Head) -> Fault {
+        let kinds = self.inner.space.kinds_at(&head.uri);
+        if kinds.is_empty() || matches!(head.kind, Kind::Page | Kind::Form) {
+            return Fault::not_found("no_such_uri", format!("there is nothing at {}", head.uri));
+        }
+        let allowed: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_uppercase()).collect();
+        let allowed = allowed.join(", ");
+        Fault::bad_input(
+            "method_not_allowed",
+            format!("{} answers {allowed}, not {}", head.uri, head.kind.as_str().to_uppercase()),
+        )
+        .header("allow", allowed)
+    }
+
+    async fn execute(&self, call: Call<'_>, msg: Msg) -> Result<Answer, Fault> {
+        let env = Env {
+            inner: self.inner.clone(),
+            head: msg.head.clone(),
+            service: call.service,
+            is_relay: call.binding.is_some_and(|binding| binding.is_relay),
+        };
+        for _ in 0..=RETRIES_MAX {
+            let mut reply = call.function.call(env.clone(), msg.clone()).await?;
+            check_reply(&call, &msg.head, &reply)?;
+            let Some(commit) = self.commit_of(&call, &msg.head, &mut reply)? else {
+                return Ok(answer(msg.head.id, reply, None));
+            };
+            let live = std::mem::take(&mut reply.effects.live);
+            match self.inner.ports.records.commit(commit).await {
+                Ok(committed) => {
+                    live.into_iter().for_each(|message| self.inner.ports.live.publish(&msg.tenant, message));
+                    return Ok(answer(msg.head.id, reply, Some(&committed)));
+                }
+                Err(CommitError::Retry) => {}
+                // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
+                Err(CommitError::Stale) => return Ok(answer(msg.head.id, Reply::nothing(), None)),
+                Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => return Err(fault),
+            }
+        }
+        Err(Fault::conflict("busy", "others are changing the same thing; try again"))
+    }
+
+    /// The batch of a reply; none where nothing changes.
+    fn commit_of(&self, call: &Call<'_>, head: &Arc<Head>, reply: &mut Reply<Data>) -> Result<Option<Commit>, Fault> {
+        let now_ms = self.inner.ports.clock.now_ms();
+        let version = reply.version.unwrap_or(now_ms);
+        if let Some((kind, uri)) = automatic_event(&reply.outcome) {
+            let data = json!({"uri": uri, "version": version});
+            reply.effects.events.push(crate::Emit { kind, uri, data });
+        }
+        if reply.effects.is_empty() && call.settle.is_none() {
+            reply.effects.live.drain(..).for_each(|message| self.inner.ports.live.publish(&head.tenant, message));
+            return Ok(None);
+        }
+        let effects = reply.effects.clone();
+        let outbox = self.outbox(call.service, head, &effects, now_ms)?;
+        let mut moves = self.flow_moves(call.service, head, &effects)?;
+        if let Some(step) = call.step {
+            moves.push(FlowMove::Event { run: step.run, event: step.succeeded(&reply.body) });
+        }
+        let service = self.inner.space.services[call.service].name;
+        Ok(Some(Commit { service, head: head.clone(), effects, outbox, settle: call.settle, moves, now_ms }))
+    }
+
+    fn outbox(&self, service: usize, head: &Head, effects: &Effects, now_ms: i64) -> Result<Vec<Outgoing>, Fault> {
+        let space = &self.inner.space;
+        let name = space.services[service].name;
+        let envelope = |kind: &Kind, uri: &crate::Uri, data: Value| Envelope {
+            id: self.inner.id(),
+            source: format!("service/{name}"),
+            kind: kind.clone(),
+            uri: uri.clone(),
+            time_ms: now_ms,
+            tenant: head.tenant.clone(),
+            principal: head.principal.clone(),
+            correlation: head.correlation,
+            causation: Some(head.id),
+            hops: head.hops.saturating_add(1),
+            data,
+        };
+        let events = effects.events.iter().map(|emit| {
+            let lanes = space.event_lanes(&emit.kind, &emit.uri);
+            Ok(Outgoing { envelope: envelope(&emit.kind, &emit.uri, emit.data.clone()), lanes, is_event: true })
+        });
+        let sends = effects.sends.iter().map(|send| {
+            let lane = space.call_lane(&send.kind, &send.uri, send.at_ms);
+            let lane = lane.ok_or_else(|| {
+                Fault::bug(format!("{name} sends {} to {}, which nobody answers", send.kind, send.uri))
+            })?;
+            Ok(Outgoing {
+                envelope: envelope(&send.kind, &send.uri, send.data.read()?),
+                lanes: vec![lane],
+                is_event: false,
+            })
+        });
+        let all: Vec<Outgoing> = events.chain(sends).collect::<Result<_, Fault>>()?;
+        match all.iter().find(|out| out.envelope.data.to_string().len() > crate::DATA_BYTES_MAX) {
+            Some(out) => {
+                Err(Fault::bug(format!("{name}: the message on {} carries more than 192 KiB", out.envelope.uri)))
+            }
+            None => Ok(all),
+        }
+    }
+
+    fn flow_moves(&self, service: usize, head: &Head, effects: &Effects) -> Result<Vec<FlowMove>, Fault> {
+        let service = &self.inner.space.services[service];
+        let find = |name: &str| {
+            let found = service.flows.iter().find(|flow| flow.name == name);
+            found.ok_or_else(|| Fault::bug(format!("{} has no flow {name}", service.name)))
+        };
+        let mut moves = Vec::new();
+        for start in &effects.starts {
+            let flow = find(start.flow)?;
+            moves.push(FlowMove::Start(Box::new(flow::Run {
+                id: self.inner.id(),
+                service: service.name.to_owned(),
+                flow: flow.name.to_owned(),
+                hash: flow.hash(),
+                tenant: head.tenant.clone(),
+                key: start.key.clone(),
+                principal: head.principal.clone(),
+                correlation: head.correlation,
+                input: start.input.clone(),
+                status: flow::Status::Running,
+                reason: None,
+                steps: Vec::new(),
+            })));
+        }
+        for cancel in &effects.cancels {
+            moves.push(FlowMove::Cancel { flow: find(cancel.flow)?.name, key: cancel.key.clone() });
+        }
+        Ok(moves)
+    }
+
+    /// How long the target of a delivery may run, in milliseconds.
+    pub fn timeout_ms(&self, delivery: &Delivery) -> u64 {
+        match self.inner.space.target(&delivery.target) {
+            Some(Target::Step { service, flow, step, .. }) => {
+                self.inner.space.services[service].flows[flow].steps[step].timeout_ms
+            }
+            _ => 60_000,
+        }
+    }
+
+    /// Runs the target of a queued message; its commit settles the message.
+    ///
+    /// # Errors
+    /// Why it failed: give it to [`Host::fail`].
+    pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Fault> {
+        let envelope = &delivery.envelope;
+        if envelope.hops > crate::space::HOPS_MAX {
+            return Err(Fault::bad_input("loop", "messages cause each other in a loop"));
+        }
+        let target = self.inner.space.target(&delivery.target);
+        let target = target.ok_or_else(|| {
+            Fault::bad_input("no_such_uri", format!("nothing is bound as `{}` any more", delivery.target))
+        })?;
+        let mut msg = self.delivered(delivery);
+        let settle = Some(delivery.settle);
+        let call = match target {
+            Target::Binding(at) => {
+                let (_, binding) = self.inner.space.binding(at);
+                msg.params = binding.pattern.params(&msg.uri);
+                Call { service: at.service, function: &*binding.function, binding: Some(binding), settle, step: None }
+            }
+            Target::Step { service, flow, step: at, is_undo } => {
+                let row = &self.inner.space.services[service].flows[flow].steps[at];
+                let step = Some(step_call(delivery, at, is_undo)?);
+                let function = match &row.undo {
+                    flow::Undo::By(undo) if is_undo => &*undo.0,
+                    _ => &*row.work,
+                };
+                Call { service, function, binding: None, settle, step }
+            }
+        };
+        msg.head_mut().principal = Principal::Service(self.inner.space.services[call.service].name.into());
+        self.execute(call, msg).await.map(drop)
+    }
+
+    fn delivered(&self, delivery: &Delivery) -> Msg {
+        let envelope = &delivery.envelope;
+        let mut msg = Msg::new(
+            envelope.kind.clone(),
+            envelope.uri.clone(),
+            envelope.tenant.clone(),
+            envelope.id,
+            envelope.time_ms,
+        );
+        let head = msg.head_mut();
+        head.source = Cow::Owned(envelope.source.clone());
+        head.correlation = envelope.correlation;
+        head.causation = envelope.causation;
+        head.hops = envelope.hops;
+        head.attempt = delivery.attempt;
+        msg.params = Params::default();
+        msg.with_data(Data::json(&envelope.data))
+    }
+
+    /// Says that a delivery failed: it is tried again, becomes a dead letter, or moves its flow.
+    ///
+    /// # Errors
+    /// The store's fault.
+    pub async fn fail(&self, delivery: &Delivery, fault: &Fault) -> Result<(), Fault> {
+        let now_ms = self.inner.ports.clock.now_ms();
+        let attempts_max = match self.inner.space.target(&delivery.target) {
+            Some(Target::Step { service, step, is_undo, .. }) => {
+                if let Ok(step) = step_call(delivery, step, is_undo) {
+                    return self.fail_step(delivery, service, step, fault, now_ms).await;
+                }
+                0
+            }
+            Some(Target::Binding(at)) => self.inner.space.binding(at).1.attempts_max,
+            None => 0,
+        };
+        let may_retry = fault.is_retryable() || fault.kind == crate::FaultKind::Conflict;
+        let fate = if may_retry && delivery.attempt < attempts_max {
+            let pause = crate::Retry { attempts: attempts_max, base_ms: 500, cap_ms: 300_000 };
+            let pause_ms = pause.pause_ms(delivery.attempt, self.jitter());
+            Fate::Retry { at_ms: now_ms.saturating_add(i64::try_from(pause_ms).unwrap_or(i64::MAX)) }
+        } else {
+            Fate::Bury { reason: fault.to_string() }
+        };
+        self.inner.ports.records.fail(delivery.settle, fate).await
+    }
+
+    async fn fail_step(
+        &self,
+        delivery: &Delivery,
+        service: usize,
+        step: StepCall,
+        fault: &Fault,
+        now_ms: i64,
+    ) -> Result<(), Fault> {
+        let msg = self.delivered(delivery);
+        let commit = Commit {
+            service: self.inner.space.services[service].name,
+            head: msg.head,
+            effects: Effects::new(),
+            outbox: Vec::new(),
+            settle: Some(delivery.settle),
+            moves: vec![FlowMove::Event { run: step.run, event: step.failed(fault) }],
+            now_ms,
+        };
+        match self.inner.ports.records.commit(commit).await {
+            Ok(_) | Err(CommitError::Stale) => Ok(()),
+            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(fault),
+            Err(CommitError::Retry) => Err(Fault::bug("a step's failure has no expectation")),
+        }
+    }
+
+    fn jitter(&self) -> u32 {
+        let mut bytes = [0; 4];
+        self.inner.ports.entropy.fill(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+}
+
+impl StepCall {
+    fn succeeded(self, body: &Body<Data>) -> flow::FlowEvent {
+        let Self { step, item, attempt, .. } = self;
+        if self.is_undo {
+            return flow::FlowEvent::Undone { step, item, attempt };
+        }
+        let output = match body {
+            Body::Json(data) => serde_json::from_slice(&data.bytes).unwrap_or(Value::Null),
+            _ => Value::Null,
+        };
+        flow::FlowEvent::Done { step, item, attempt, output }
+    }
+
+    fn failed(self, fault: &Fault) -> flow::FlowEvent {
+        let Self { step, item, attempt, .. } = self;
+        let message = fault.message.clone();
+        if self.is_undo {
+            return flow::FlowEvent::UndoFailed { step, item, attempt, message };
+        }
+        flow::FlowEvent::Failed {
+            step,
+            item,
+            attempt,
+            code: fault.code.to_owned(),
+            message,
+            is_retryable: fault.is_retryable(),
+        }
+    }
+}
+
+fn step_call(delivery: &Delivery, step: usize, is_undo: bool) -> Result<StepCall, Fault> {
+    let input: crate::Step = serde_json::from_value(delivery.envelope.data.clone())
+        .map_err(|error| Fault::bad_input("flow.input", format!("the message of a step cannot be read: {error}")))?;
+    Ok(StepCall { run: input.run, step, item: input.index, attempt: input.attempt, is_undo })
+}
+
+/// The policy: deny unless the row says who may, and this is one of them.
+fn permit(binding: &Binding, principal: &Principal) -> Result<(), Fault> {
+    let may = match (binding.who, principal) {
+        (_, Principal::Service(_)) | (Who::Anyone, _) | (Who::SignedIn, Principal::Person { .. }) => true,
+        (Who::Role(role), _) => principal.has_role(role),
+        _ => false,
+    };
+    if may {
+        return Ok(());
+    }
+    Err(match (binding.stranger, principal) {
+        (Stranger::NotFound, _) => Fault::not_found("no_such_uri", "there is nothing here"),
+        (Stranger::Denied, Principal::Nobody) => Fault::not_signed_in("not_signed_in", "sign in first"),
+        (Stranger::Denied, _) => {
+            let detail = format!("{} {} wants {:?}", binding.kind, binding.pattern.as_str(), binding.who);
+            Fault::denied("denied", "you may not do this in this channel; ask its owner for the role").detail(detail)
+        }
+    })
+}
+
+fn check_reply(call: &Call<'_>, head: &Head, reply: &Reply<Data>) -> Result<(), Fault> {
+    let Some(binding) = call.binding else { return Ok(()) };
+    let changes = !reply.effects.is_empty() || automatic_event(&reply.outcome).is_some();
+    let place = || format!("{} answered {} {}", binding.function_name(), head.kind, head.uri);
+    if changes && binding.is_relay {
+        return Err(Fault::bug(format!("{} with effects, although it is a relay", place())));
+    }
+    if changes && head.kind.is_safe() && !binding.has_effects {
+        return Err(Fault::bug(format!("{} with effects, although reading changes nothing", place())));
+    }
+    if reply.effects.writes.len() > crate::BATCH_STATEMENTS_MAX {
+        return Err(Fault::bug(format!(
+            "{} with {} writes, more than a batch takes",
+            place(),
+            reply.effects.writes.len()
+        )));
+    }
+    Ok(())
+}
+
+fn automatic_event(outcome: &Outcome) -> Option<(Kind, crate::Uri)> {
+    match outcome {
+        Outcome::Created(uri) => Some((event("created"), uri.clone())),
+        Outcome::Changed(uri) => Some((event("changed"), uri.clone())),
+        Outcome::Deleted(uri) => Some((event("deleted"), uri.clone())),
+        _ => None,
+    }
+}
+
+fn answer(id: Id, reply: Reply<Data>, committed: Option<&Committed>) -> Answer {
+    let body = match reply.body {
+        Body::Json(data) => {
+            let bytes = match committed.filter(|_| reply.effects.has_slots()) {
+                Some(committed) => fill_body(&data.bytes, committed),
+                None => data.bytes,
+            };
+            AnswerBody::Bytes { media_type: data.media_type, bytes }
+        }
+        Body::Nothing => AnswerBody::Nothing,
+        Body::Text(media_type, bytes) => AnswerBody::Bytes { media_type: media_type.into(), bytes },
+        Body::Blob(blob) => AnswerBody::Blob(blob),
+        Body::Intake(intake) => AnswerBody::Intake(intake),
+    };
+    Answer { id, outcome: reply.outcome, headers: reply.headers, cookies: reply.cookies, version: reply.version, body }
+}
+
+fn fill_body(bytes: &Bytes, committed: &Committed) -> Bytes {
+    let mut value: Value = serde_json::from_slice(bytes).expect("a body of ours is JSON");
+    fill_slots(&mut value, &|at, column| committed.value(at, column));
+    value.to_string().into()
+}
+
+impl Committed {
+    /// A column of the first row that a write returned.
+    pub fn value(&self, write: usize, column: &str) -> Option<Value> {
+        self.returned.get(write)?.iter().next()?.get(column).map(|datum| match datum {
+            crate::Datum::Null | crate::Datum::Bytes(_) => Value::Null,
+            crate::Datum::Int(value) => json!(value),
+            crate::Datum::Real(value) => json!(value),
+            crate::Datum::Text(value) => json!(&**value),
+            crate::Datum::List(values) => json!(values),
+        })
+    }
+}

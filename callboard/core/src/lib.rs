@@ -1,0 +1,47 @@
+//! Callboard: an application is a URI space, events on URIs map to functions `msg = f(env, msg)`.
+//!
+//! This crate is the framework without any engine: messages, URIs and patterns, the binding table of a
+//! service, typed functions, effects as data, faults, handlers, dispatch and flows. It awaits only what
+//! [`Env`] offers and does no IO of its own; engines and gateways live in crates beside it.
+#![doc = include_str!("../README.md")]
+
+mod datum;
+mod effects;
+mod env;
+mod fault;
+pub mod flow;
+mod function;
+mod handler;
+mod host;
+mod id;
+mod msg;
+mod pattern;
+pub mod ports;
+mod reply;
+mod secret;
+mod service;
+mod signed;
+mod space;
+mod uri;
+
+pub use datum::{Datum, Row, Rows, Statement};
+pub use effects::{
+    BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, Otherwise, SendMsg, Slot, Start, Write,
+    fill_slots,
+};
+pub use env::Env;
+pub use fault::{Fault, FaultKind, FieldError};
+pub use flow::{Flow, Retry, Step};
+pub use function::{Empty, Function, Input};
+pub use handler::{Handler, Next};
+pub use host::{Answer, AnswerBody, Host, HostBuilder};
+pub use id::{Id, pid};
+pub use msg::{Data, Head, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, Tenant, event};
+pub use pattern::{Pattern, PatternError, Router};
+pub use ports::{BoxFuture, Ports};
+pub use reply::{BlobRef, Body, Cookie, Html, Intake, Outcome, Reply, Stored};
+pub use secret::Secret;
+pub use service::{BODY_BYTES_MAX, Binding, Migration, Service, Setting, Stranger, Table, Who};
+pub use signed::{PASS_AGE_MS_MAX, Pass, PassError, SigningKey};
+pub use space::{FlowMove, HOPS_MAX, Space, StartError};
+pub use uri::{URI_BYTES_MAX, Uri, UriError};

@@ -1,0 +1,405 @@
+//! The one message: a CloudEvents 1.0 event with the attributes of its caller, as a function receives it.
+
+use crate::{Fault, Id, Secret, Uri};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Deepest nesting of JSON accepted.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// What happens on a URI: the event's type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Kind {
+    /// Read a resource.
+    Get,
+    /// Make a resource, or do something with one.
+    Post,
+    /// Set a resource.
+    Put,
+    /// Change part of a resource.
+    Patch,
+    /// Remove a resource.
+    Delete,
+    /// Ask what may be done with a resource.
+    Options,
+    /// Read a page for people; a URI space of its own beside the resources.
+    Page,
+    /// Send the form of a page.
+    Form,
+    /// Anything that happened: `created`, `changed`, `deleted`, or a service's own word.
+    Event(Cow<'static, str>),
+}
+
+/// The kind of an event, for a binding table: `event("created")`.
+pub const fn event(name: &'static str) -> Kind {
+    Kind::Event(Cow::Borrowed(name))
+}
+
+impl Kind {
+    /// The CloudEvents type.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Kind::Get => "get",
+            Kind::Post => "post",
+            Kind::Put => "put",
+            Kind::Patch => "patch",
+            Kind::Delete => "delete",
+            Kind::Options => "options",
+            Kind::Page => "page",
+            Kind::Form => "form",
+            Kind::Event(name) => name,
+        }
+    }
+
+    /// Whether a call of this kind must not change anything.
+    pub fn is_safe(&self) -> bool {
+        matches!(self, Kind::Get | Kind::Page | Kind::Options)
+    }
+}
+
+impl From<String> for Kind {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "get" => Kind::Get,
+            "post" => Kind::Post,
+            "put" => Kind::Put,
+            "patch" => Kind::Patch,
+            "delete" => Kind::Delete,
+            "options" => Kind::Options,
+            "page" => Kind::Page,
+            "form" => Kind::Form,
+            _ => Kind::Event(text.into()),
+        }
+    }
+}
+
+impl From<Kind> for String {
+    fn from(kind: Kind) -> Self {
+        kind.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The channel a message belongs to. Every record, event and log line carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tenant(Arc<str>);
+
+impl Tenant {
+    /// Names a tenant.
+    pub fn new(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+
+    /// The tenant of an application that has only one.
+    pub fn only() -> Self {
+        Self::new("only")
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who acts. Never taken from outside: the authentication handler or the runtime sets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Principal {
+    /// Nobody is signed in.
+    Nobody,
+    /// A person, by pseudonym, with the roles they have in this tenant and the session they act in.
+    Person {
+        /// Pseudonym of the person.
+        id: Arc<str>,
+        /// Roles in the message's tenant, all that apply (an owner is also editor and viewer).
+        roles: Arc<[Arc<str>]>,
+        /// Pseudonym of the session, where there is one.
+        session: Option<Arc<str>>,
+    },
+    /// One of our own services, or the runtime.
+    Service(Cow<'static, str>),
+}
+
+impl Principal {
+    /// A person with these roles, without a session.
+    pub fn person(id: &str, roles: &[&str]) -> Self {
+        Self::Person { id: Arc::from(id), roles: roles.iter().map(|&role| Arc::from(role)).collect(), session: None }
+    }
+
+    /// The person's pseudonym.
+    pub fn person_id(&self) -> Option<&str> {
+        match self {
+            Self::Person { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The session's pseudonym.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::Person { session, .. } => session.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the person has this role in the tenant. A service has none.
+    pub fn has_role(&self, role: &str) -> bool {
+        matches!(self, Self::Person { roles, .. } if roles.iter().any(|have| &**have == role))
+    }
+}
+
+/// A body with its media type, not yet read.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Data {
+    /// `application/json`, `application/x-www-form-urlencoded` (also for a query), or anything; empty means JSON.
+    pub media_type: Cow<'static, str>,
+    /// The bytes; none is read as an empty object.
+    pub bytes: Bytes,
+}
+
+impl Data {
+    /// No body.
+    pub const EMPTY: Self = Self { media_type: Cow::Borrowed(""), bytes: Bytes::new() };
+
+    /// A value as JSON.
+    pub fn json<T: Serialize>(value: &T) -> Self {
+        let bytes = serde_json::to_vec(value).expect("a value of ours serialises to JSON");
+        Self { media_type: Cow::Borrowed("application/json"), bytes: bytes.into() }
+    }
+
+    /// Form fields or a query, percent-encoded.
+    pub fn form(fields: impl Into<Bytes>) -> Self {
+        Self { media_type: Cow::Borrowed("application/x-www-form-urlencoded"), bytes: fields.into() }
+    }
+
+    /// Reads the body into a type.
+    ///
+    /// # Errors
+    /// `data.invalid` with the path of the field that is wrong, `data.too_deep`, or `media_type`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        let kind = self.media_type.split(';').next().unwrap_or_default().trim();
+        match kind {
+            "" | "application/json" | "application/cloudevents+json" | "application/merge-patch+json" => {
+                self.read_json()
+            }
+            "application/x-www-form-urlencoded" => {
+                let fields = serde_html_form::Deserializer::from_bytes(&self.bytes);
+                serde_path_to_error::deserialize(fields)
+                    .map_err(|error| invalid(&error.path().to_string(), error.inner()))
+            }
+            _ => Err(Fault::bad_input("media_type", format!("send JSON or form fields, not `{kind}`"))),
+        }
+    }
+
+    fn read_json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        let text: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
+        if is_too_deep(text) {
+            return Err(Fault::bad_input("data.too_deep", format!("nest JSON at most {JSON_DEPTH_MAX} levels deep")));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let value = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| invalid(&error.path().to_string(), error.inner()))?;
+        reader.end().map_err(|error| invalid(".", &error))?;
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Data({}, {} bytes)", self.media_type, self.bytes.len())
+    }
+}
+
+fn invalid(path: &str, error: &dyn fmt::Display) -> Fault {
+    let field = if path == "." { "body" } else { path };
+    Fault::bad_input("data.invalid", format!("`{field}` is not what is expected: {error}"))
+        .field(field, error.to_string())
+}
+
+fn is_too_deep(text: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for &byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > JSON_DEPTH_MAX {
+            return true;
+        }
+    }
+    false
+}
+
+/// Values of the `{name}` segments of the pattern that matched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Params(Vec<(&'static str, String)>);
+
+impl Params {
+    pub(crate) fn push(&mut self, name: &'static str, value: String) {
+        self.0.push((name, value));
+    }
+
+    /// The value of a name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(have, _)| *have == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Everything of a message but its data: shared with the environment of the function that runs.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Id of the message; the same id is the same message.
+    pub id: Id,
+    /// Where it came from: `http`, `cli`, `service/catalogue`, `kernel`.
+    pub source: Cow<'static, str>,
+    /// What happens.
+    pub kind: Kind,
+    /// On which URI (the CloudEvents subject).
+    pub uri: Uri,
+    /// When, in Unix milliseconds.
+    pub time_ms: i64,
+    /// In which tenant.
+    pub tenant: Tenant,
+    /// Who acts.
+    pub principal: Principal,
+    /// Ties together everything that one outside request led to.
+    pub correlation: Id,
+    /// The message that caused this one.
+    pub causation: Option<Id>,
+    /// How often this message was tried before, plus one.
+    pub attempt: u32,
+    /// How many messages led here; over 16 the message is a loop.
+    pub hops: u8,
+    /// When the caller stops waiting, in Unix milliseconds.
+    pub deadline_ms: Option<i64>,
+    /// What proves who acts, not yet checked; never stored.
+    pub credential: Option<Secret<String>>,
+    /// Few attributes of the transport that functions may read, lower-case: `if-match`, `upload-offset`, `user-agent` …
+    pub meta: Vec<(Cow<'static, str>, String)>,
+}
+
+impl Head {
+    /// A transport attribute.
+    pub fn meta(&self, name: &str) -> Option<&str> {
+        self.meta.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A message: head, values from its URI, and data.
+#[derive(Clone, Debug)]
+pub struct Msg<In = Data> {
+    /// Shared with the environment.
+    pub head: Arc<Head>,
+    /// Values of the names in the pattern that matched.
+    pub params: Params,
+    /// The input.
+    pub data: In,
+}
+
+impl<In> Deref for Msg<In> {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl Msg {
+    /// A message from nobody to a URI; the runtime or a gateway fills in the rest.
+    pub fn new(kind: Kind, uri: Uri, tenant: Tenant, id: Id, time_ms: i64) -> Self {
+        let head = Head {
+            id,
+            source: Cow::Borrowed(""),
+            kind,
+            uri,
+            time_ms,
+            tenant,
+            principal: Principal::Nobody,
+            correlation: id,
+            causation: None,
+            attempt: 1,
+            hops: 0,
+            deadline_ms: None,
+            credential: None,
+            meta: Vec::new(),
+        };
+        Self { head: Arc::new(head), params: Params::default(), data: Data::EMPTY }
+    }
+
+    /// The head, to set attributes before dispatch.
+    pub fn head_mut(&mut self) -> &mut Head {
+        Arc::make_mut(&mut self.head)
+    }
+
+    /// The same message with this data.
+    #[must_use]
+    pub fn with_data(mut self, data: Data) -> Self {
+        self.data = data;
+        self
+    }
+}
+
+impl<In> Msg<In> {
+    /// The value of a `{name}` of the pattern.
+    ///
+    /// # Panics
+    /// Where the binding's pattern has no such name: that is a mistake of the service's author.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.get(name).unwrap_or_else(|| panic!("the pattern of {} has no {{{name}}}", self.uri))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Page {
+        after: Option<String>,
+        limit: u32,
+    }
+
+    #[test]
+    fn a_query_and_json_read_into_the_same_type() {
+        let want = Page { after: None, limit: 20 };
+        assert_eq!(Data::form("limit=20").read::<Page>().expect("a query"), want);
+        assert_eq!(Data::json(&serde_json::json!({"limit": 20})).read::<Page>().expect("JSON"), want);
+    }
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        let fault = Data::json(&serde_json::json!({"limit": "many"})).read::<Page>().expect_err("a text is no number");
+        assert_eq!((fault.code, fault.errors[0].field.as_str()), ("data.invalid", "limit"));
+    }
+
+    #[test]
+    fn json_that_is_too_deep_is_refused_and_brackets_in_text_do_not_count() {
+        let deep = format!("{}{}", "[".repeat(JSON_DEPTH_MAX + 1), "]".repeat(JSON_DEPTH_MAX + 1));
+        let data = Data { media_type: "".into(), bytes: deep.into() };
+        assert_eq!(data.read::<serde_json::Value>().expect_err("too deep").code, "data.too_deep");
+        let text = Data::json(&"[".repeat(1000));
+        assert_eq!(text.read::<String>().expect("only text").len(), 1000);
+    }
+}

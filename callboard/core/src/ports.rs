@@ -1,0 +1,297 @@
+//! Ports: what engines offer. Business code never sees them; it sees [`Env`](crate::Env).
+
+use crate::{Datum, Id};
+use crate::{Effects, Fault, FlowMove, Head, Kind, LiveMessage, Principal, Rows, Space, Statement, Tenant, Uri};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::future::Future;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A boxed future, `Send`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A boxed stream of bytes.
+pub type ByteStream = Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, Fault>> + Send>>;
+/// A boxed stream of live messages.
+pub type LiveStream = Pin<Box<dyn futures_util::Stream<Item = Arc<LiveMessage>> + Send>>;
+
+/// Engines, chosen at start.
+#[derive(Clone)]
+pub struct Ports {
+    /// Records and the delivery kernel.
+    pub records: Arc<dyn Records>,
+    /// Blobs.
+    pub blobs: Arc<dyn Blobs>,
+    /// Live messages.
+    pub live: Arc<dyn Live>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Programs and long computations of this machine.
+    pub machine: Arc<dyn Machine>,
+}
+
+/// Time, in Unix milliseconds.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now_ms(&self) -> i64;
+}
+
+/// Randomness.
+pub trait Entropy: Send + Sync {
+    /// Fills with bytes that a seeded run repeats: ids, jitter.
+    fn fill(&self, bytes: &mut [u8]);
+    /// Fills with randomness of the operating system, never seeded or recorded: tokens, salts.
+    fn fill_secret(&self, bytes: &mut [u8]);
+}
+
+/// One statement to read with.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// Which.
+    pub statement: &'static Statement,
+    /// Its parameters.
+    pub params: Vec<Datum>,
+}
+
+/// Records, and the delivery kernel in the same store, so that a change and its messages are one commit.
+pub trait Records: Send + Sync {
+    /// Migrates, checks and prepares everything the space declares. Called once, before anything else.
+    fn open(&self, space: Arc<Space>) -> BoxFuture<'_, Result<(), Fault>>;
+    /// Runs statements in one snapshot.
+    fn query<'a>(&'a self, tenant: &'a Tenant, reads: Vec<Read>) -> BoxFuture<'a, Result<Vec<Rows>, Fault>>;
+    /// Commits all or nothing.
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>>;
+    /// Takes up to `limit` messages that are due, one per lane; they are this process's until settled.
+    fn claim(&self, limit: usize, now_ms: i64) -> BoxFuture<'_, Result<Vec<Delivery>, Fault>>;
+    /// When the next message is due that nobody has taken, in Unix milliseconds.
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<i64>, Fault>>;
+    /// A message failed: try it again at a time, or make it a dead letter.
+    fn fail(&self, delivery: Settle, fate: Fate) -> BoxFuture<'_, Result<(), Fault>>;
+    /// Waits until something may have become due.
+    fn changed(&self) -> BoxFuture<'_, ()>;
+}
+
+/// What becomes of a message that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Again, not before this time.
+    Retry {
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// A dead letter.
+    Bury {
+        /// Code and message of the last fault.
+        reason: String,
+    },
+}
+
+/// A batch with everything that belongs to it.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Service that asks; it may touch its own tables only.
+    pub service: &'static str,
+    /// The message whose function asks.
+    pub head: Arc<Head>,
+    /// Writes, and what they stand for; events and sends are in `outbox`.
+    pub effects: Effects,
+    /// Messages to store and queue.
+    pub outbox: Vec<Outgoing>,
+    /// The delivered message that this commit settles.
+    pub settle: Option<Settle>,
+    /// Runs of flows that start, move or are cancelled.
+    pub moves: Vec<FlowMove>,
+    /// Now, in Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// What a commit gives back.
+#[derive(Clone, Debug, Default)]
+pub struct Committed {
+    /// Rows of RETURNING, one entry a write.
+    pub returned: Vec<Rows>,
+}
+
+/// Why a batch was not committed. Nothing of it was.
+#[derive(Clone, Debug)]
+pub enum CommitError {
+    /// An expectation failed, and this is what the caller should hear.
+    Refused(Fault),
+    /// An expectation failed, and the function should run again.
+    Retry,
+    /// The delivered message was settled by somebody else.
+    Stale,
+    /// The store failed.
+    Failed(Fault),
+}
+
+/// A message as it is stored: a CloudEvents 1.0 event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Its id.
+    pub id: Id,
+    /// Where it came from.
+    pub source: String,
+    /// What happens.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// On which URI.
+    #[serde(rename = "subject")]
+    pub uri: Uri,
+    /// When, in Unix milliseconds.
+    pub time_ms: i64,
+    /// In which tenant.
+    pub tenant: Tenant,
+    /// On whose behalf.
+    pub principal: Principal,
+    /// Ties together what belongs together.
+    #[serde(rename = "correlationid")]
+    pub correlation: Id,
+    /// What caused it.
+    #[serde(rename = "causationid")]
+    pub causation: Option<Id>,
+    /// How many messages led here.
+    pub hops: u8,
+    /// What it carries.
+    pub data: Value,
+}
+
+/// A message to store, with the lanes it goes to.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The message.
+    pub envelope: Envelope,
+    /// Where it goes; an event that nobody bound goes nowhere and is only logged.
+    pub lanes: Vec<Lane>,
+    /// Whether it is kept in the event log (an event) or only until it is delivered (a message to one function).
+    pub is_event: bool,
+}
+
+/// A lane: FIFO per (target, tenant, key).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Service that takes it.
+    pub service: &'static str,
+    /// Name of the binding or step, as [`Space`] gives it.
+    pub target: String,
+    /// FIFO key.
+    pub key: String,
+    /// Not before, in Unix milliseconds.
+    pub at_ms: Option<i64>,
+}
+
+/// A message taken for delivery.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// How to settle it.
+    pub settle: Settle,
+    /// Name of the binding or step.
+    pub target: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The message.
+    pub envelope: Envelope,
+}
+
+/// Names one claim of one message; a claim that was given to somebody else since is stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Settle {
+    /// The lane.
+    pub lane: i64,
+    /// The message's place in it.
+    pub seq: i64,
+    /// The claim.
+    pub epoch: i64,
+}
+
+/// What is known of a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobMeta {
+    /// Its key.
+    pub key: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// When it was last written, in Unix milliseconds.
+    pub modified_ms: i64,
+    /// Changes whenever the content does.
+    pub etag: String,
+}
+
+/// Blobs: bytes under a key such as `media/demo/…`. Keys have no empty, `.` or `..` segment.
+pub trait Blobs: Send + Sync {
+    /// Stores bytes.
+    fn put<'a>(&'a self, key: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), Fault>>;
+    /// Stores a file of this machine.
+    fn put_file<'a>(&'a self, key: &'a str, file: &'a Path) -> BoxFuture<'a, Result<(), Fault>>;
+    /// What is known of a blob; none where there is none.
+    fn meta<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<BlobMeta>, Fault>>;
+    /// Its bytes, or a part of them.
+    fn read<'a>(&'a self, key: &'a str, range: Option<Range<u64>>) -> BoxFuture<'a, Result<ByteStream, Fault>>;
+    /// Every blob whose key starts with `{prefix}/`, sorted.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<BlobMeta>, Fault>>;
+    /// Removes a blob, and every blob below `{key}/`. What is not there is no error.
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), Fault>>;
+    /// The file behind a key, where the engine keeps files on this machine.
+    fn file(&self, key: &str) -> Option<PathBuf>;
+}
+
+/// Live messages between those who look at this moment. Lossy: nobody stores them.
+pub trait Live: Send + Sync {
+    /// Sends.
+    fn publish(&self, tenant: &Tenant, message: LiveMessage);
+    /// Receives what happens on a URI and in the subtree below it.
+    fn subscribe(&self, tenant: &Tenant, above: Uri) -> LiveStream;
+}
+
+/// Called with every line a program prints.
+pub type OnLine = Box<dyn FnMut(&str) + Send>;
+
+/// A program to run: arguments as they are, no shell.
+pub struct Exec {
+    /// Its name; the service must have declared it.
+    pub tool: &'static str,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Where it runs; it should write nowhere else.
+    pub folder: PathBuf,
+    /// Killed after so long.
+    pub timeout_ms: u64,
+    /// Most memory it may take.
+    pub memory_bytes_max: u64,
+    /// Priority, 0 normal to 19 lowest.
+    pub nice: i32,
+    /// Hears of every line on its standard output.
+    pub on_line: Option<OnLine>,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exited {
+    /// Its exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output, the first 4 MiB, unless `on_line` took it.
+    pub stdout: Vec<u8>,
+    /// The last 8 KiB of standard error.
+    pub stderr: String,
+}
+
+/// A folder for the files of one step; removed when dropped.
+pub trait Folder: Send + Sync {
+    /// Where it is.
+    fn path(&self) -> &Path;
+}
+
+/// Programs, long computations and scratch folders of this machine.
+pub trait Machine: Send + Sync {
+    /// Runs a program to its end.
+    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Exited, Fault>>;
+    /// Runs a computation where it does not hold up others.
+    fn compute(&self, work: Box<dyn FnOnce() + Send>);
+    /// A scratch folder.
+    fn folder(&self) -> Result<Box<dyn Folder>, Fault>;
+}

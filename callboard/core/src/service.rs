@@ -1,0 +1,241 @@
+//! A service: one table of bindings, its tables and statements, its flows and settings. A value, not a trait.
+
+use crate::function::{Erased, Function, Input, erase};
+use crate::{Flow, Kind, Pattern, Statement};
+use serde::Serialize;
+
+/// Who may call a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody, signed in or not.
+    Anyone,
+    /// Whoever is signed in.
+    SignedIn,
+    /// Whoever has this role in the tenant.
+    Role(&'static str),
+    /// Only services and the runtime; nothing from outside.
+    Services,
+}
+
+/// What somebody sees who may not call a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// 401 where nobody is signed in, otherwise 403.
+    Denied,
+    /// 404, as if there were nothing.
+    NotFound,
+}
+
+/// One row of the binding table.
+#[derive(Clone)]
+pub struct Binding {
+    /// What happens.
+    pub kind: Kind,
+    /// On which URIs.
+    pub pattern: Pattern,
+    /// Who may.
+    pub who: Who,
+    /// What others see.
+    pub stranger: Stranger,
+    /// A safe call that may return effects all the same, such as a call-back link.
+    pub has_effects: bool,
+    /// May make one unsafe call and returns no effects.
+    pub is_relay: bool,
+    /// Largest body in bytes.
+    pub body_bytes_max: usize,
+    /// How often a delivered message is tried before it becomes a dead letter.
+    pub attempts_max: u32,
+    pub(crate) function: Erased,
+}
+
+impl Binding {
+    /// The function's path in its service, such as `catalogue::series::create`.
+    pub fn function_name(&self) -> &'static str {
+        self.function.name()
+    }
+}
+
+/// A table of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its rows belong to tenants, so that every statement must name `$tenant`.
+    pub is_tenants: bool,
+}
+
+/// One step of a service's schema, run once, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Such as `0001_series`.
+    pub name: &'static str,
+    /// SQL that both engines speak.
+    pub sql: &'static str,
+}
+
+/// Something that can be configured.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Such as `media.duration_max_ms`.
+    pub name: &'static str,
+    /// Value where nothing else is said.
+    pub default: &'static str,
+    /// One sentence.
+    pub meaning: &'static str,
+}
+
+/// A microservice.
+#[derive(Clone)]
+pub struct Service {
+    /// Its name: folder, crate and owner of its tables.
+    pub name: &'static str,
+    /// The binding table.
+    pub bindings: Vec<Binding>,
+    /// Tables it owns.
+    pub tables: Vec<Table>,
+    /// How they came to be.
+    pub migrations: Vec<Migration>,
+    /// Every statement it may run.
+    pub statements: Vec<&'static Statement>,
+    /// Its flows.
+    pub flows: Vec<Flow>,
+    /// What can be configured.
+    pub settings: Vec<Setting>,
+    /// Programs of the machine it runs as steps.
+    pub tools: Vec<&'static str>,
+    /// Mistakes in the table, reported together at start.
+    pub(crate) mistakes: Vec<String>,
+}
+
+/// Largest body of a call unless its binding says otherwise.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+impl Service {
+    /// An empty service.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            bindings: Vec::new(),
+            tables: Vec::new(),
+            migrations: Vec::new(),
+            statements: Vec::new(),
+            flows: Vec::new(),
+            settings: Vec::new(),
+            tools: Vec::new(),
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// Adds a row: when this happens on such a URI, this function runs; who may, and what a stranger sees.
+    #[must_use]
+    pub fn on<F, In, Out>(
+        mut self,
+        kind: Kind,
+        pattern: &'static str,
+        function: F,
+        who: Who,
+        stranger: Stranger,
+    ) -> Self
+    where
+        F: Function<In, Out>,
+        In: Input,
+        Out: Serialize + Send + 'static,
+    {
+        match Pattern::parse(pattern) {
+            Ok(pattern) => self.bindings.push(Binding {
+                kind,
+                pattern,
+                who,
+                stranger,
+                has_effects: false,
+                is_relay: false,
+                body_bytes_max: BODY_BYTES_MAX,
+                attempts_max: 8,
+                function: erase(function),
+            }),
+            Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
+        }
+        self
+    }
+
+    fn last(mut self, change: impl FnOnce(&mut Binding)) -> Self {
+        match self.bindings.last_mut() {
+            Some(binding) => change(binding),
+            None => self.mistakes.push(format!("{}: an option stands before the first row", self.name)),
+        }
+        self
+    }
+
+    /// The last row is a safe call that returns effects all the same.
+    #[must_use]
+    pub fn with_effects(self) -> Self {
+        self.last(|binding| binding.has_effects = true)
+    }
+
+    /// The last row makes one unsafe call and returns no effects.
+    #[must_use]
+    pub fn relay(self) -> Self {
+        self.last(|binding| binding.is_relay = true)
+    }
+
+    /// The last row takes bodies up to this size.
+    #[must_use]
+    pub fn body_bytes_max(self, bytes: usize) -> Self {
+        self.last(|binding| binding.body_bytes_max = bytes)
+    }
+
+    /// A delivered message of the last row becomes a dead letter after so many attempts.
+    #[must_use]
+    pub fn attempts_max(self, attempts: u32) -> Self {
+        self.last(|binding| binding.attempts_max = attempts)
+    }
+
+    /// Tables whose rows belong to tenants.
+    #[must_use]
+    pub fn tenants_tables(mut self, names: &[&'static str]) -> Self {
+        self.tables.extend(names.iter().map(|&name| Table { name, is_tenants: true }));
+        self
+    }
+
+    /// Tables that all tenants share.
+    #[must_use]
+    pub fn shared_tables(mut self, names: &[&'static str]) -> Self {
+        self.tables.extend(names.iter().map(|&name| Table { name, is_tenants: false }));
+        self
+    }
+
+    /// A step of the schema.
+    #[must_use]
+    pub fn migration(mut self, name: &'static str, sql: &'static str) -> Self {
+        self.migrations.push(Migration { name, sql });
+        self
+    }
+
+    /// Every statement the service may run.
+    #[must_use]
+    pub fn statements(mut self, statements: &[&'static Statement]) -> Self {
+        self.statements.extend(statements);
+        self
+    }
+
+    /// A flow.
+    #[must_use]
+    pub fn flow(mut self, flow: Flow) -> Self {
+        self.flows.push(flow);
+        self
+    }
+
+    /// Something that can be configured.
+    #[must_use]
+    pub fn setting(mut self, name: &'static str, default: &'static str, meaning: &'static str) -> Self {
+        self.settings.push(Setting { name, default, meaning });
+        self
+    }
+
+    /// A program of the machine that steps of this service run.
+    #[must_use]
+    pub fn tool(mut self, name: &'static str) -> Self {
+        self.tools.push(name);
+        self
+    }
+}

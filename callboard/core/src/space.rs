@@ -1,0 +1,329 @@
+//! The URI space: all services put together, checked, and indexed. It is data; the host runs it.
+
+use crate::flow::{Command, FlowEvent, Run};
+use crate::ports::{Envelope, Lane, Outgoing};
+use crate::service::{Binding, Service};
+use crate::{Flow, Id, Kind, Router, Step, Uri, event};
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+/// Most messages in a chain before it counts as a loop.
+pub const HOPS_MAX: u8 = 16;
+
+/// All services of an application.
+pub struct Space {
+    /// The services.
+    pub services: Vec<Service>,
+    calls: HashMap<Kind, Router<At>>,
+    events: HashMap<Kind, Router<At>>,
+    targets: HashMap<String, Target>,
+}
+
+/// Position of a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) service: usize,
+    pub(crate) binding: usize,
+}
+
+/// What a queued message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Binding(At),
+    Step { service: usize, flow: usize, step: usize, is_undo: bool },
+}
+
+/// A run of a flow that starts, moves or is cancelled, as part of a commit.
+#[derive(Clone, Debug)]
+pub enum FlowMove {
+    /// Starts, unless there is a run with this key: with the same input nothing happens, with another it is a conflict.
+    Start(Box<Run>),
+    /// Something happened to a run.
+    Event {
+        /// The run.
+        run: Id,
+        /// What.
+        event: FlowEvent,
+    },
+    /// The run with this key is to be undone, if it is still going.
+    Cancel {
+        /// Name of the flow.
+        flow: &'static str,
+        /// Key of the run.
+        key: String,
+    },
+}
+
+/// Everything that is wrong with the tables of the services, found together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartError(pub Vec<String>);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the services do not fit together:")?;
+        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.services.iter().map(|service| service.name)).finish()
+    }
+}
+
+impl Space {
+    /// Puts services together.
+    ///
+    /// # Errors
+    /// Every mistake, with the place and what to do.
+    pub fn new(services: Vec<Service>) -> Result<Self, StartError> {
+        let mistakes = find_mistakes(&services);
+        if !mistakes.is_empty() {
+            return Err(StartError(mistakes));
+        }
+        let mut space = Self { services, calls: HashMap::new(), events: HashMap::new(), targets: HashMap::new() };
+        space.index();
+        Ok(space)
+    }
+
+    fn index(&mut self) {
+        for (service, table) in self.services.iter().enumerate() {
+            for (binding, row) in table.bindings.iter().enumerate() {
+                let at = At { service, binding };
+                let side = if matches!(row.kind, Kind::Event(_)) { &mut self.events } else { &mut self.calls };
+                side.entry(row.kind.clone()).or_default().insert(&row.pattern, at);
+                self.targets.insert(binding_name(table.name, row), Target::Binding(at));
+            }
+            for (flow, row) in table.flows.iter().enumerate() {
+                for step in 0..row.steps.len() {
+                    for is_undo in [false, true] {
+                        let target = Target::Step { service, flow, step, is_undo };
+                        self.targets.insert(step_name(table.name, row, step, is_undo), target);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn binding(&self, at: At) -> (&Service, &Binding) {
+        let service = &self.services[at.service];
+        (service, &service.bindings[at.binding])
+    }
+
+    pub(crate) fn find_call(&self, kind: &Kind, uri: &Uri) -> Option<At> {
+        self.calls.get(kind)?.find(uri)
+    }
+
+    pub(crate) fn target(&self, name: &str) -> Option<Target> {
+        self.targets.get(name).copied()
+    }
+
+    /// The resource calls (not pages) that some binding answers on a URI.
+    pub fn kinds_at(&self, uri: &Uri) -> Vec<Kind> {
+        let all = [Kind::Get, Kind::Post, Kind::Put, Kind::Patch, Kind::Delete];
+        all.into_iter().filter(|kind| self.find_call(kind, uri).is_some()).collect()
+    }
+
+    /// The binding that answers a call.
+    pub fn binding_for(&self, kind: &Kind, uri: &Uri) -> Option<(&Service, &Binding)> {
+        self.find_call(kind, uri).map(|at| self.binding(at))
+    }
+
+    /// A flow by its name.
+    pub fn flow(&self, name: &str) -> Option<(&Service, &Flow)> {
+        self.services
+            .iter()
+            .find_map(|service| service.flows.iter().find(|flow| flow.name == name).map(|flow| (service, flow)))
+    }
+
+    /// The lanes an event goes to: one for every binding that matches, FIFO per URI.
+    pub fn event_lanes(&self, kind: &Kind, uri: &Uri) -> Vec<Lane> {
+        let matches = self.events.get(kind).map(|router| router.find_all(uri)).unwrap_or_default();
+        matches.into_iter().map(|at| self.lane(at, uri, None)).collect()
+    }
+
+    /// The lane a message to one function goes to.
+    pub fn call_lane(&self, kind: &Kind, uri: &Uri, at_ms: Option<i64>) -> Option<Lane> {
+        self.find_call(kind, uri).map(|at| self.lane(at, uri, at_ms))
+    }
+
+    fn lane(&self, at: At, uri: &Uri, at_ms: Option<i64>) -> Lane {
+        let (service, binding) = self.binding(at);
+        Lane { service: service.name, target: binding_name(service.name, binding), key: uri.to_string(), at_ms }
+    }
+
+    /// The messages that carry out what the flow machine commands. Engines call it inside the commit that moved the run.
+    pub fn flow_messages(
+        &self,
+        run: &Run,
+        commands: &[Command],
+        now_ms: i64,
+        next_id: &mut dyn FnMut() -> Id,
+    ) -> Vec<Outgoing> {
+        let Some((service, flow)) = self.flow(&run.flow) else { return Vec::new() };
+        commands.iter().map(|command| self.flow_message(run, service, flow, command, now_ms, next_id())).collect()
+    }
+
+    fn flow_message(
+        &self,
+        run: &Run,
+        service: &Service,
+        flow: &Flow,
+        command: &Command,
+        now_ms: i64,
+        id: Id,
+    ) -> Outgoing {
+        let envelope = |kind: Kind, path: String, data| Envelope {
+            id,
+            source: format!("service/{}", service.name),
+            kind,
+            uri: Uri::parse(&path).expect("the name of a flow and a run's id make a URI"),
+            time_ms: now_ms,
+            tenant: run.tenant.clone(),
+            principal: run.principal.clone(),
+            correlation: run.correlation,
+            causation: Some(run.id),
+            hops: 0,
+            data,
+        };
+        let to_step = |at: usize, item: usize, attempt: u32, delay_ms: u64, is_undo: bool| {
+            let direction = if is_undo { "undo" } else { "do" };
+            let input: Step = run.step_input(flow, at, item, direction, attempt);
+            let path = format!("/flows/{}/{}/steps/{}", flow.name, run.id, flow.steps[at].id);
+            let delay = i64::try_from(delay_ms).unwrap_or(i64::MAX);
+            let lane = Lane {
+                service: service.name,
+                target: step_name(service.name, flow, at, is_undo),
+                key: input.key.clone(),
+                at_ms: (delay > 0).then(|| now_ms.saturating_add(delay)),
+            };
+            Outgoing { envelope: envelope(event(direction), path, json!(input)), lanes: vec![lane], is_event: false }
+        };
+        match *command {
+            Command::Do { step, item, attempt, delay_ms } => to_step(step, item, attempt, delay_ms, false),
+            Command::Undo { step, item, attempt, delay_ms } => to_step(step, item, attempt, delay_ms, true),
+            Command::Finish(status) => {
+                let path = format!("/flows/{}/{}", flow.name, run.id);
+                let data =
+                    json!({"flow": run.flow, "run": run.id, "key": run.key, "input": run.input, "reason": run.reason});
+                let envelope = envelope(event(status.as_str()), path, data);
+                let lanes = self.event_lanes(&envelope.kind, &envelope.uri);
+                Outgoing { envelope, lanes, is_event: true }
+            }
+        }
+    }
+}
+
+/// How a lane names a binding; it must stay the same from one version of the program to the next.
+pub(crate) fn binding_name(service: &str, binding: &Binding) -> String {
+    format!("{service} {} {}", binding.kind, binding.pattern.as_str())
+}
+
+fn step_name(service: &str, flow: &Flow, step: usize, is_undo: bool) -> String {
+    format!("{service} flow {}/{} {}", flow.name, flow.steps[step].id, if is_undo { "undo" } else { "do" })
+}
+
+fn find_mistakes(services: &[Service]) -> Vec<String> {
+    let mut mistakes: Vec<String> = services.iter().flat_map(|service| service.mistakes.clone()).collect();
+    let mut names = HashSet::new();
+    let mut rows: HashMap<(Kind, String), String> = HashMap::new();
+    let mut tables: HashMap<&str, &str> = HashMap::new();
+    let mut flows = HashSet::new();
+    for service in services {
+        if !names.insert(service.name) {
+            mistakes.push(format!("{}: two services have this name; rename one", service.name));
+        }
+        for binding in &service.bindings {
+            let place = binding_name(service.name, binding);
+            // Several services may listen to one event; a call has one answer.
+            let scope = if matches!(binding.kind, Kind::Event(_)) { service.name } else { "" };
+            let key = (binding.kind.clone(), format!("{scope}{}", binding.pattern.shape()));
+            if let Some(other) = rows.insert(key, place.clone()) {
+                mistakes.push(format!("`{place}` and `{other}` answer the same URIs; change one pattern"));
+            }
+        }
+        for table in &service.tables {
+            if let Some(owner) = tables.insert(table.name, service.name) {
+                mistakes.push(format!("table {} belongs to {owner} and to {}; rename one", table.name, service.name));
+            }
+        }
+        for flow in &service.flows {
+            mistakes.extend(flow.mistakes().into_iter().map(|mistake| format!("{}: {mistake}", service.name)));
+            if !flows.insert(flow.name) {
+                mistakes
+                    .push(format!("{}: flow {} stands twice in the application; rename one", service.name, flow.name));
+            }
+        }
+        mistakes.extend(statement_mistakes(service));
+    }
+    mistakes
+}
+
+fn statement_mistakes(service: &Service) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let mut names = HashSet::new();
+    for statement in &service.statements {
+        let place = format!("{}: statement {}", service.name, statement.name);
+        if !names.insert(statement.name) {
+            mistakes.push(format!("{place}: this name stands twice; rename one"));
+        }
+        for table in statement.reads.iter().chain(statement.writes) {
+            match service.tables.iter().find(|own| own.name == *table) {
+                None => mistakes.push(format!("{place}: table {table} is not of this service; ask its owner by URI")),
+                Some(own) if own.is_tenants && !statement.sql.contains("$tenant") => {
+                    mistakes.push(format!("{place}: table {table} belongs to tenants; add `tenant = $tenant`"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Empty, Env, Fault, Msg, Reply, Statement, Stranger, Who};
+
+    async fn work(_: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing())
+    }
+
+    #[test]
+    fn services_that_do_not_fit_are_refused_with_every_place_named() {
+        static FOREIGN: Statement = Statement::read("all", &["b"], "SELECT 1 FROM b");
+        static UNSCOPED: Statement = Statement::read("mine", &["a"], "SELECT 1 FROM a");
+        let one = Service::new("one")
+            .on(Kind::Get, "/x/{id}", work, Who::Anyone, Stranger::Denied)
+            .on(Kind::Get, "/x/**/y", work, Who::Anyone, Stranger::Denied)
+            .tenants_tables(&["a"])
+            .statements(&[&FOREIGN, &UNSCOPED])
+            .flow(Flow::new("f"));
+        let two =
+            Service::new("two").on(Kind::Get, "/x/{name}", work, Who::Anyone, Stranger::Denied).tenants_tables(&["a"]);
+        let error = Space::new(vec![one, two]).expect_err("they do not fit").to_string();
+        for part in [
+            "`**` stands only at the end",
+            "`two get /x/{name}` and `one get /x/{id}` answer the same URIs",
+            "table a belongs to one and to two",
+            "table b is not of this service",
+            "statement mine: table a belongs to tenants",
+            "flow f: it has no step",
+        ] {
+            assert!(error.contains(part), "{error}\nshould mention {part}");
+        }
+    }
+
+    #[test]
+    fn an_event_reaches_every_service_that_listens() {
+        let listen =
+            |name| Service::new(name).on(event("created"), "/uploads/{id}", work, Who::Services, Stranger::NotFound);
+        let space = Space::new(vec![listen("media"), listen("statistics")]).expect("they fit");
+        let lanes = space.event_lanes(&event("created"), &Uri::parse("/uploads/1").expect("a URI"));
+        assert_eq!(lanes.iter().map(|lane| lane.service).collect::<Vec<_>>(), ["media", "statistics"]);
+        assert!(space.event_lanes(&event("deleted"), &Uri::root()).is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+//! Gateways into callboard: HTTP, live event streams, blobs and the local command line.

@@ -1,0 +1,1 @@
+//! Handlers around dispatch that need a library or IO: authentication by session.

@@ -1,0 +1,2 @@
+//! Independent video on one binary: configuration, assembly and command line.
+fn main() {}
