@@ -81,7 +81,9 @@ pub(crate) fn install(tools: &[&Tool], output: &Output, say: &dyn Fn(&str)) -> R
         say(&format!("missing: {} ({})", tool.name, tool.purpose));
     }
     for line in plan(&missing, &this_machine())? {
-        say(&format!("$ {line}"));
+        if matches!(output, Output::Shown) {
+            say(&format!("$ {line}"));
+        }
         let mut command = process::command_line(&line, Path::new("."));
         process::run(command.env("DEBIAN_FRONTEND", "noninteractive"), output)?;
     }
