@@ -1,0 +1,96 @@
+//! The still picture shown for a video before it plays: 1280×720 JPEG, chosen by ffmpeg among frames of the beginning,
+//! or the sound's wave when there is no picture.
+
+use std::path::Path;
+
+use crate::command::Command;
+use crate::encode::tonemap;
+use crate::source::{Source, Video};
+
+/// The file that [`command`] writes into the folder it is started in.
+pub const FILE: &str = "poster.jpg";
+
+/// Width of the poster in pixels.
+pub const WIDTH: u32 = 1280;
+
+/// Height of the poster in pixels.
+pub const HEIGHT: u32 = 720;
+
+/// The command that draws the poster of `source`, the file at `path`.
+#[must_use]
+pub fn command(source: &Source, path: &Path) -> Command {
+    let image = ["-map", "[still]", "-map_metadata", "-1", "-frames:v", "1", "-q:v", "3", "-f", "mjpeg", FILE];
+    let Some(video) = &source.video else {
+        let index = source.audio.first().map_or(0, |audio| audio.index);
+        let command = Command::ffmpeg().option("-t", source.duration_ms / 1000 + 1).source(path);
+        return command.option("-filter_complex", wave(index)).args(&image);
+    };
+    // Titles fade in: look a tenth in, through eight seconds, where a clip is long enough for that.
+    let start_ms = if source.duration_ms < 2_000 { 0 } else { source.duration_ms / 10 };
+    Command::ffmpeg()
+        .option("-ss", format!("{}.{:03}", start_ms / 1000, start_ms % 1000))
+        .args(&["-t", "8"])
+        .source(path)
+        .option("-filter_complex", still(video))
+        .args(&image)
+}
+
+fn wave(index: u32) -> String {
+    let picture = format!("showwavespic=s={WIDTH}x{HEIGHT}:split_channels=0:colors=0x8899aa");
+    format!("[0:{index}]aformat=channel_layouts=mono,{picture},format=yuvj420p[still]")
+}
+
+/// Picks the frame nearest to the average of those looked at (two a second), which is neither black nor a flash.
+fn still(video: &Video) -> String {
+    let (width, height) = fitted(video.shown());
+    let deinterlace = if video.interlaced { "bwdif," } else { "" };
+    let scale = match video.hdr {
+        Some(transfer) => tonemap(transfer, width, height),
+        None => format!("scale={width}:{height}"),
+    };
+    let few = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.5)'";
+    let pick = format!("[0:{}]{deinterlace}{few},{scale},setsar=1,thumbnail=16", video.index);
+    if (width, height) == (WIDTH, HEIGHT) {
+        return format!("{pick},format=yuvj420p[still]");
+    }
+    let around =
+        format!("scale={WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase,crop={WIDTH}:{HEIGHT},boxblur=24:2");
+    format!("{pick},split[a][b];[a]{around}[c];[c][b]overlay=(W-w)/2:(H-h)/2,format=yuvj420p[still]")
+}
+
+/// The largest even size of this shape inside the poster; the poster's own when the shapes hardly differ.
+fn fitted((width, height): (u32, u32)) -> (u32, u32) {
+    let (wide, high) = (u64::from(width) * u64::from(HEIGHT), u64::from(height) * u64::from(WIDTH));
+    if wide.abs_diff(high) * 50 <= wide.max(high) {
+        return (WIDTH, HEIGHT);
+    }
+    let even = |length: u64| u32::try_from(length & !1).unwrap_or(WIDTH).max(2);
+    if wide > high {
+        (WIDTH, even(u64::from(height) * u64::from(WIDTH) / u64::from(width)))
+    } else {
+        (even(u64::from(width) * u64::from(HEIGHT) / u64::from(height)), HEIGHT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_widescreen_picture_fills_the_poster_and_an_upright_one_stands_in_it() {
+        assert_eq!(fitted((1920, 1080)), (1280, 720));
+        assert_eq!(fitted((1366, 768)), (1280, 720));
+        assert_eq!(fitted((1080, 1920)), (404, 720));
+        assert_eq!(fitted((640, 480)), (960, 720));
+        assert_eq!(fitted((2390, 1000)), (1280, 534));
+    }
+
+    proptest! {
+        #[test]
+        fn a_fitted_picture_is_even_and_inside(width in 1u32..100_000, height in 1u32..100_000) {
+            let (w, h) = fitted((width, height));
+            prop_assert!(w >= 2 && h >= 2 && w <= WIDTH && h <= HEIGHT && w % 2 == 0 && h % 2 == 0);
+        }
+    }
+}
