@@ -1,2 +1,116 @@
-//! Independent video on one binary: configuration, assembly and command line.
-fn main() {}
+//! The binary: reads the command line, puts the application together, and runs it or talks to it.
+
+mod app;
+mod call;
+mod cli;
+mod demo;
+mod drawings;
+mod log;
+mod map;
+mod settings;
+mod up;
+
+use callboard::{Data, Fault, Kind, Space};
+use clap::Parser;
+use cli::{Cli, Command};
+use serde_json::json;
+use settings::Settings;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(fault) => {
+            complain(&fault);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what is wrong, in words, on standard error.
+fn complain(fault: &Fault) {
+    let mut out = anstream::stderr();
+    let mut said = writeln!(out, "\x1b[1;31merror\x1b[0m: {}", fault.message);
+    for error in &fault.errors {
+        said = said.and_then(|()| writeln!(out, "  {}: {}", error.field, error.message));
+    }
+    if let Some(detail) = &fault.detail {
+        said = said.and_then(|()| writeln!(out, "  {detail}"));
+    }
+    // Where standard error is closed, there is nobody left to tell.
+    drop(said);
+}
+
+/// Prints to standard output; a closed pipe ends the output and nothing else.
+pub(crate) fn print(text: &str) {
+    let mut out = anstream::stdout();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Fault> {
+    let settings = load_settings(cli)?;
+    match &cli.command {
+        Command::Config => print(&config_table(&settings)),
+        Command::Map { format } => print(&draw(*format)?),
+        Command::Up(arguments) => {
+            log::start(&settings)?;
+            block_on(up::run(&settings, arguments))?;
+        }
+        Command::Call(arguments) => {
+            let is_success = block_on(call::run(&settings, arguments))?;
+            return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Tenant { name, title } => {
+            let data = json!({"name": name, "title": title});
+            let made = block_on(call::as_operator(&settings, settings.get("tenant"), Kind::Post, "/tenants", Data::json(&data)))?;
+            print(&format!("channel `{}` is made; its address is /@{name}/\n", made.json()["name"].as_str().unwrap_or(name)));
+        }
+        Command::Owner { email, name, tenant, password } => {
+            let mut data = json!({"email": email, "name": name});
+            if let Some(password) = password {
+                data["password"] = json!(password);
+            }
+            let tenant = tenant.as_deref().unwrap_or_else(|| settings.get("tenant"));
+            let made = block_on(call::as_operator(&settings, tenant, Kind::Post, "/owners", Data::json(&data)))?.json();
+            print(&format!("owner of `{tenant}`: {}\n", made["email"].as_str().unwrap_or(email)));
+            if let Some(password) = made["password"].as_str() {
+                print(&format!("password, shown once: {password}\n"));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Fault::bug(format!("no runtime can be started: {error}")))?.block_on(work)
+}
+
+fn load_settings(cli: &Cli) -> Result<Settings, Fault> {
+    let beside = Path::new("showrunner.toml");
+    let file = cli.common.settings.as_deref().or_else(|| beside.exists().then_some(beside));
+    let environment = std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")).collect();
+    Settings::load(&cli.flags(), &environment, file, &app::all_services())
+}
+
+fn config_table(settings: &Settings) -> String {
+    let width = settings.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let wide = settings.iter().map(|(_, entry)| entry.value.len()).max().unwrap_or(0).min(32);
+    let row = |(name, entry): (&str, &settings::Entry)| {
+        format!("{name:width$}  {:wide$}  {:15}  {}\n", entry.value, entry.origin.as_str(), entry.meaning)
+    };
+    let rows: String = settings.iter().map(row).collect();
+    format!("{:width$}  {:wide$}  {:15}  meaning\n{rows}", "setting", "value", "from")
+}
+
+fn draw(format: cli::Format) -> Result<String, Fault> {
+    let space = Space::new(app::all_services()).map_err(|error| Fault::bad_input("start", error.to_string()))?;
+    Ok(match format {
+        cli::Format::Text => map::text(&space),
+        cli::Format::Json => format!("{:#}\n", map::json(&space)),
+        cli::Format::Mermaid => map::mermaid(&space),
+    })
+}

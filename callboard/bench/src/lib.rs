@@ -1,1 +1,259 @@
-//! The desktop test bench: a whole service in memory, in milliseconds, on the real engine code.
+//! The desktop test bench: whole services in memory, in milliseconds, without HTTP, on the real engine code.
+//!
+//! Time stands still until a test moves it, randomness is seeded, and queued messages are delivered when the test says so.
+//!
+//! ```
+//! # use callboard::{Empty, Env, Fault, Kind, Msg, Reply, Service, Stranger, Who};
+//! async fn hello(_: Env, _: Msg<Empty>) -> Result<Reply<&'static str>, Fault> {
+//!     Ok(Reply::ok("Hello, world"))
+//! }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async {
+//! let service = Service::new("hello").on(Kind::Get, "/hello", hello, Who::Anyone, Stranger::Denied);
+//! let bench = callboard_bench::Bench::new(vec![service]).await;
+//! assert_eq!(bench.nobody().get("/hello").await.expect("an answer").json(), "Hello, world");
+//! # });
+//! ```
+
+use callboard::ports::Ports;
+use callboard::{Answer, Data, Fault, Host, Kind, Principal, Service, Tenant, Uri};
+use callboard_engines::blobs::LocalBlobs;
+use callboard_engines::clock::ManualClock;
+use callboard_engines::delivery;
+use callboard_engines::entropy::SeededEntropy;
+use callboard_engines::live::LocalLive;
+use callboard_engines::machine::LocalMachine;
+use callboard_engines::sqlite::{Options, Sqlite};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The time at which every bench starts: 2026-01-01 00:00 UTC.
+pub const START_MS: i64 = 1_767_225_600_000;
+
+/// An application on the bench.
+pub struct Bench {
+    host: Host,
+    clock: Arc<ManualClock>,
+    records: Arc<Sqlite>,
+    tenant: Tenant,
+    _work: tempfile::TempDir,
+}
+
+impl Bench {
+    /// Puts services on the bench.
+    ///
+    /// # Panics
+    /// Where they do not fit together: the message says why.
+    pub async fn new(services: Vec<Service>) -> Self {
+        Self::with_settings(services, HashMap::new()).await
+    }
+
+    /// Puts services on the bench with settings other than their defaults.
+    ///
+    /// # Panics
+    /// As [`Bench::new`].
+    pub async fn with_settings(services: Vec<Service>, settings: HashMap<String, String>) -> Self {
+        let work = tempfile::tempdir().expect("a scratch folder for the bench");
+        let clock = Arc::new(ManualClock::new(START_MS));
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let records = Arc::new(Sqlite::new(Options { file: None, readers: 0 }, entropy.clone()));
+        let ports = Ports {
+            records: records.clone(),
+            blobs: Arc::new(LocalBlobs::in_memory()),
+            live: Arc::new(LocalLive::new()),
+            clock: clock.clone(),
+            entropy,
+            machine: Arc::new(LocalMachine::new(work.path()).expect("a scratch folder for programs")),
+        };
+        let host = Host::builder(ports).services(services).settings(settings).build().await;
+        let host = host.unwrap_or_else(|fault| panic!("{fault}"));
+        Self { host, clock, records, tenant: Tenant::new("demo"), _work: work }
+    }
+
+    /// The host, for gateways under test.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Time: stands still until it is moved.
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// The tenant every actor is in, unless it says otherwise.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The query plan of a statement.
+    ///
+    /// # Panics
+    /// Where the statement cannot be prepared.
+    pub async fn plan(&self, statement: &'static callboard::Statement) -> Vec<String> {
+        self.records.plan(statement.sql).await.unwrap_or_else(|fault| panic!("{fault:?}"))
+    }
+
+    /// The first column of what SQL on the kernel's tables gives, such as dead letters.
+    ///
+    /// # Panics
+    /// Where the SQL is wrong.
+    pub async fn inspect(&self, sql: &'static str) -> Vec<String> {
+        self.records.inspect(sql).await.unwrap_or_else(|fault| panic!("{fault:?}"))
+    }
+
+    /// Delivers every message that is due, and those they cause, until nothing is due. Gives how many.
+    ///
+    /// # Panics
+    /// Where the records fail.
+    pub async fn settle(&self) -> usize {
+        delivery::drain(&self.host).await.unwrap_or_else(|fault| panic!("{fault:?}"))
+    }
+
+    /// Moves time on and delivers what becomes due.
+    pub async fn wait_ms(&self, time_ms: i64) -> usize {
+        self.clock.advance(time_ms);
+        self.settle().await
+    }
+
+    fn actor(&self, principal: Principal) -> Actor<'_> {
+        Actor { bench: self, principal, tenant: self.tenant.clone(), meta: Vec::new() }
+    }
+
+    /// Nobody is signed in.
+    pub fn nobody(&self) -> Actor<'_> {
+        self.actor(Principal::Nobody)
+    }
+
+    /// A person with these roles.
+    pub fn person(&self, id: &str, roles: &[&str]) -> Actor<'_> {
+        self.actor(Principal::person(id, roles))
+    }
+
+    /// A viewer named `viewer`.
+    pub fn viewer(&self) -> Actor<'_> {
+        self.person("viewer", &["viewer"])
+    }
+
+    /// An editor named `editor`.
+    pub fn editor(&self) -> Actor<'_> {
+        self.person("editor", &["viewer", "editor"])
+    }
+
+    /// An owner named `owner`.
+    pub fn owner(&self) -> Actor<'_> {
+        self.person("owner", &["viewer", "editor", "owner"])
+    }
+
+    /// One of our own services.
+    pub fn service(&self) -> Actor<'_> {
+        self.actor(Principal::Service("bench".into()))
+    }
+}
+
+/// Somebody who calls.
+#[derive(Clone)]
+pub struct Actor<'a> {
+    bench: &'a Bench,
+    principal: Principal,
+    tenant: Tenant,
+    meta: Vec<(String, String)>,
+}
+
+impl Actor<'_> {
+    /// The same somebody in another tenant.
+    #[must_use]
+    pub fn in_tenant(mut self, name: &str) -> Self {
+        self.tenant = Tenant::new(name);
+        self
+    }
+
+    /// The same somebody, sending a transport attribute such as `if-match`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.meta.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same person in a session.
+    #[must_use]
+    pub fn in_session(mut self, name: &str) -> Self {
+        if let Principal::Person { session, .. } = &mut self.principal {
+            *session = Some(Arc::from(name));
+        }
+        self
+    }
+
+    /// Sends a message and gives the answer; messages it queued wait for [`Bench::settle`].
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn send(&self, kind: Kind, uri: &str, data: Data) -> Result<Answer, Fault> {
+        let mut msg = self.bench.host.message(kind, Uri::parse(uri)?, self.tenant.clone()).with_data(data);
+        let head = msg.head_mut();
+        head.principal = self.principal.clone();
+        head.source = "bench".into();
+        head.meta = self.meta.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
+        self.bench.host.run(msg).await
+    }
+
+    /// Reads; a query may follow `?`.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn get(&self, uri: &str) -> Result<Answer, Fault> {
+        self.read(Kind::Get, uri).await
+    }
+
+    /// Opens a page.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn page(&self, uri: &str) -> Result<Answer, Fault> {
+        self.read(Kind::Page, uri).await
+    }
+
+    async fn read(&self, kind: Kind, uri: &str) -> Result<Answer, Fault> {
+        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        self.send(kind, path, Data::form(query.to_owned())).await
+    }
+
+    /// Sends the form of a page, as `name=value&…`.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn form(&self, uri: &str, fields: &str) -> Result<Answer, Fault> {
+        self.send(Kind::Form, uri, Data::form(fields.to_owned())).await
+    }
+
+    /// Posts JSON.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn post(&self, uri: &str, data: Value) -> Result<Answer, Fault> {
+        self.send(Kind::Post, uri, Data::json(&data)).await
+    }
+
+    /// Puts JSON.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn put(&self, uri: &str, data: Value) -> Result<Answer, Fault> {
+        self.send(Kind::Put, uri, Data::json(&data)).await
+    }
+
+    /// Patches with JSON.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn patch(&self, uri: &str, data: Value) -> Result<Answer, Fault> {
+        self.send(Kind::Patch, uri, Data::json(&data)).await
+    }
+
+    /// Deletes.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn delete(&self, uri: &str) -> Result<Answer, Fault> {
+        self.send(Kind::Delete, uri, Data::EMPTY).await
+    }
+}

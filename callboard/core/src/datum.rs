@@ -3,7 +3,7 @@
 use crate::{Effects, Fault, Otherwise, Write};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
-use serde::{Deserialize, forward_to_deserialize_any};
+use serde::forward_to_deserialize_any;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -302,6 +302,7 @@ fn read_json<'de, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     #[test]
     fn a_row_reads_into_a_struct() {

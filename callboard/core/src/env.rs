@@ -5,7 +5,7 @@ use crate::ports::{Blobs, Exec, Exited, Folder, Read};
 use crate::{
     Answer, AnswerBody, Data, Datum, Fault, Head, Host, Id, Kind, LiveMessage, Msg, Pass, Principal, Rows, Secret,
 };
-use crate::{Statement, Tenant, Uri};
+use crate::{Space, Statement, Tenant, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -129,6 +129,17 @@ impl Env {
         Box::pin(Host { inner: self.inner.clone() }.run(msg)).await
     }
 
+    /// As [`Env::relay`], for a change that is made only if the resource still has this version.
+    ///
+    /// # Errors
+    /// As [`Env::relay`]; the callee's `precondition_failed` where the version is another.
+    pub async fn relay_if(&self, kind: Kind, uri: Uri, data: Data, version: i64) -> Result<Answer, Fault> {
+        let mut head = (*self.head).clone();
+        head.meta.retain(|(name, _)| name != "if-match");
+        head.meta.push(("if-match".into(), format!("\"v{version}\"")));
+        Self { head: Arc::new(head), ..self.clone() }.relay(kind, uri, data).await
+    }
+
     fn message(&self, kind: Kind, uri: Uri, data: Data, principal: Principal) -> Result<Msg, Fault> {
         if self.head.hops >= crate::space::HOPS_MAX {
             return Err(Fault::bug(format!("services call each other in a loop at {uri}")));
@@ -205,6 +216,11 @@ impl Env {
     /// `disk.unavailable` where none can be made.
     pub fn folder(&self) -> Result<Box<dyn Folder>, Fault> {
         self.inner.ports.machine.folder()
+    }
+
+    /// The application as it is put together: its services, functions and what triggers them.
+    pub fn space(&self) -> &Space {
+        &self.inner.space
     }
 
     /// Name of the service whose function runs.

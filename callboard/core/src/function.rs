@@ -9,21 +9,32 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Empty {}
 
-/// What may stand in a binding table: `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`.
+/// What may stand in a binding table: `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`, or the same without `Env`
+/// for a function that reads nothing but its message.
 ///
-/// `In` is read from JSON, a query or a form; [`Data`] takes the body unread. `Out` is written as JSON.
+/// `In` is read from JSON, a query or a form; [`Data`] takes the body unread. `Out` is written as JSON. `Shape` only tells
+/// the two forms apart.
 #[diagnostic::on_unimplemented(
-    message = "this is not a function of a service",
+    message = "`{Self}` is not a function of a service",
     label = "expected `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`",
-    note = "`In` must be `serde::Deserialize` (or `callboard::Data` for the unread body) and `Out` `serde::Serialize`",
-    note = "both arguments are taken by value: `async fn greet(env: Env, msg: Msg<Greeting>) -> Result<Reply<String>, Fault>`"
+    note = "it must be `async`; `In` must be `serde::Deserialize` (or `callboard::Data` for the unread body), `Out` `serde::Serialize`",
+    note = "arguments are taken by value: `async fn greet(env: Env, msg: Msg<Greeting>) -> Result<Reply<String>, Fault>`",
+    note = "a function that reads nothing else may leave `env` out: `async fn greet(msg: Msg<Greeting>) -> …`"
 )]
-pub trait Function<In, Out>: Send + Sync + 'static {
+pub trait Function<In, Out, Shape>: Send + Sync + 'static {
     /// Runs it.
     fn call(&self, env: Env, msg: Msg<In>) -> impl Future<Output = Result<Reply<Out>, Fault>> + Send;
 }
 
-impl<F, Fut, In, Out> Function<In, Out> for F
+/// Shape of a function of environment and message.
+#[derive(Debug)]
+pub enum OfEnv {}
+
+/// Shape of a function of the message alone.
+#[derive(Debug)]
+pub enum OfMsg {}
+
+impl<F, Fut, In, Out> Function<In, Out, OfEnv> for F
 where
     F: Fn(Env, Msg<In>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply<Out>, Fault>> + Send,
@@ -32,6 +43,18 @@ where
 {
     fn call(&self, env: Env, msg: Msg<In>) -> impl Future<Output = Result<Reply<Out>, Fault>> + Send {
         self(env, msg)
+    }
+}
+
+impl<F, Fut, In, Out> Function<In, Out, OfMsg> for F
+where
+    F: Fn(Msg<In>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply<Out>, Fault>> + Send,
+    In: Send + 'static,
+    Out: Send + 'static,
+{
+    fn call(&self, _: Env, msg: Msg<In>) -> impl Future<Output = Result<Reply<Out>, Fault>> + Send {
+        self(msg)
     }
 }
 
@@ -65,24 +88,26 @@ pub(crate) trait ErasedFunction: Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-struct Typed<F, In, Out> {
+struct Typed<F, In, Out, Shape> {
     function: F,
-    types: std::marker::PhantomData<fn(In) -> Out>,
+    types: std::marker::PhantomData<fn(In, Shape) -> Out>,
 }
 
 /// Erases a function's types; its name comes from the compiler.
-pub(crate) fn erase<F, In, Out>(function: F) -> Erased
+pub(crate) fn erase<F, In, Out, Shape>(function: F) -> Erased
 where
-    F: Function<In, Out>,
+    Shape: 'static,
+    F: Function<In, Out, Shape>,
     In: Input,
     Out: Serialize + Send + 'static,
 {
     Arc::new(Typed { function, types: std::marker::PhantomData })
 }
 
-impl<F, In, Out> ErasedFunction for Typed<F, In, Out>
+impl<F, In, Out, Shape> ErasedFunction for Typed<F, In, Out, Shape>
 where
-    F: Function<In, Out>,
+    Shape: 'static,
+    F: Function<In, Out, Shape>,
     In: Input,
     Out: Serialize + Send + 'static,
 {
@@ -117,5 +142,6 @@ fn write_body<Out: Serialize>(reply: Reply<Out>) -> Result<Reply<Data>, Fault> {
         cookies: reply.cookies,
         effects: reply.effects,
         version: reply.version,
+        refusal: reply.refusal,
     })
 }

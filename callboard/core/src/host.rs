@@ -1,16 +1,15 @@
 //! The generic host: finds the function for a message, asks the policy, runs it, commits what it returned, answers.
 
+use crate::answer::{Answer, answer};
+use crate::delivery::StepCall;
 use crate::function::ErasedFunction;
-use crate::ports::{Commit, CommitError, Committed, Delivery, Envelope, Fate, Outgoing, Settle};
+use crate::ports::{Commit, CommitError, Envelope, Outgoing, Settle};
 use crate::service::{Binding, Service, Stranger, Who};
-use crate::space::Target;
 use crate::{
-    BlobRef, Body, Cookie, Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Intake, Kind, Msg, Next, Outcome,
+    Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Principal, Reply,
 };
-use crate::{Params, Ports, Principal, Reply, SigningKey, Space, event, fill_slots, flow};
-use bytes::Bytes;
+use crate::{SigningKey, Space, event, flow};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -37,63 +36,6 @@ impl Inner {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
         Id::from_parts(self.ports.clock.now_ms(), random)
-    }
-}
-
-/// What a caller gets.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Id of the message that is answered.
-    pub id: Id,
-    /// What happened.
-    pub outcome: Outcome,
-    /// Further headers.
-    pub headers: Vec<(&'static str, String)>,
-    /// Cookies to set.
-    pub cookies: Vec<Cookie>,
-    /// Version of the resource.
-    pub version: Option<i64>,
-    /// The body.
-    pub body: AnswerBody,
-}
-
-/// The body of an answer.
-#[derive(Clone, Debug)]
-pub enum AnswerBody {
-    /// None.
-    Nothing,
-    /// Bytes.
-    Bytes {
-        /// Of this media type.
-        media_type: Cow<'static, str>,
-        /// The bytes.
-        bytes: Bytes,
-    },
-    /// A stored blob to stream.
-    Blob(BlobRef),
-    /// The body of the request is to be stored.
-    Intake(Intake),
-}
-
-impl Answer {
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        match (&self.outcome, &self.body) {
-            (Outcome::Created(_), _) => 201,
-            (Outcome::Accepted(_), _) => 202,
-            (Outcome::SeeOther(_), _) => 303,
-            (Outcome::Moved(_), _) => 301,
-            (_, AnswerBody::Nothing) => 204,
-            _ => 200,
-        }
-    }
-
-    /// The body as JSON; null where there is none.
-    pub fn json(&self) -> Value {
-        match &self.body {
-            AnswerBody::Bytes { bytes, .. } => serde_json::from_slice(bytes).unwrap_or(Value::Null),
-            _ => Value::Null,
-        }
     }
 }
 
@@ -171,22 +113,13 @@ impl HostBuilder {
 }
 
 /// A function about to run, and what belongs to its commit.
-struct Call<'a> {
-    service: usize,
-    function: &'a dyn ErasedFunction,
-    binding: Option<&'a Binding>,
-    settle: Option<Settle>,
+pub(crate) struct Call<'a> {
+    pub(crate) service: usize,
+    pub(crate) function: &'a dyn ErasedFunction,
+    pub(crate) binding: Option<&'a Binding>,
+    pub(crate) settle: Option<Settle>,
     /// Turns the body of a step into what happened to its run.
-    step: Option<StepCall>,
-}
-
-#[derive(Clone, Copy)]
-struct StepCall {
-    run: Id,
-    step: usize,
-    item: usize,
-    attempt: u32,
-    is_undo: bool,
+    pub(crate) step: Option<StepCall>,
 }
 
 impl Host {
@@ -278,7 +211,7 @@ impl Host {
         .header("allow", allowed)
     }
 
-    async fn execute(&self, call: Call<'_>, msg: Msg) -> Result<Answer, Fault> {
+    pub(crate) async fn execute(&self, call: Call<'_>, msg: Msg) -> Result<Answer, Fault> {
         let env = Env {
             inner: self.inner.clone(),
             head: msg.head.clone(),
@@ -288,14 +221,16 @@ impl Host {
         for _ in 0..=RETRIES_MAX {
             let mut reply = call.function.call(env.clone(), msg.clone()).await?;
             check_reply(&call, &msg.head, &reply)?;
+            // Nobody waits for the answer to a queued message, so there is nobody to refuse.
+            let refusal = reply.refusal.take().filter(|_| call.settle.is_none());
             let Some(commit) = self.commit_of(&call, &msg.head, &mut reply)? else {
-                return Ok(answer(msg.head.id, reply, None));
+                return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, None)), Err);
             };
             let live = std::mem::take(&mut reply.effects.live);
             match self.inner.ports.records.commit(commit).await {
                 Ok(committed) => {
                     live.into_iter().for_each(|message| self.inner.ports.live.publish(&msg.tenant, message));
-                    return Ok(answer(msg.head.id, reply, Some(&committed)));
+                    return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, Some(&committed))), Err);
                 }
                 Err(CommitError::Retry) => {}
                 // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
@@ -397,164 +332,6 @@ impl Host {
         }
         Ok(moves)
     }
-
-    /// How long the target of a delivery may run, in milliseconds.
-    pub fn timeout_ms(&self, delivery: &Delivery) -> u64 {
-        match self.inner.space.target(&delivery.target) {
-            Some(Target::Step { service, flow, step, .. }) => {
-                self.inner.space.services[service].flows[flow].steps[step].timeout_ms
-            }
-            _ => 60_000,
-        }
-    }
-
-    /// Runs the target of a queued message; its commit settles the message.
-    ///
-    /// # Errors
-    /// Why it failed: give it to [`Host::fail`].
-    pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Fault> {
-        let envelope = &delivery.envelope;
-        if envelope.hops > crate::space::HOPS_MAX {
-            return Err(Fault::bad_input("loop", "messages cause each other in a loop"));
-        }
-        let target = self.inner.space.target(&delivery.target);
-        let target = target.ok_or_else(|| {
-            Fault::bad_input("no_such_uri", format!("nothing is bound as `{}` any more", delivery.target))
-        })?;
-        let mut msg = self.delivered(delivery);
-        let settle = Some(delivery.settle);
-        let call = match target {
-            Target::Binding(at) => {
-                let (_, binding) = self.inner.space.binding(at);
-                msg.params = binding.pattern.params(&msg.uri);
-                Call { service: at.service, function: &*binding.function, binding: Some(binding), settle, step: None }
-            }
-            Target::Step { service, flow, step: at, is_undo } => {
-                let row = &self.inner.space.services[service].flows[flow].steps[at];
-                let step = Some(step_call(delivery, at, is_undo)?);
-                let function = match &row.undo {
-                    flow::Undo::By(undo) if is_undo => &*undo.0,
-                    _ => &*row.work,
-                };
-                Call { service, function, binding: None, settle, step }
-            }
-        };
-        msg.head_mut().principal = Principal::Service(self.inner.space.services[call.service].name.into());
-        self.execute(call, msg).await.map(drop)
-    }
-
-    fn delivered(&self, delivery: &Delivery) -> Msg {
-        let envelope = &delivery.envelope;
-        let mut msg = Msg::new(
-            envelope.kind.clone(),
-            envelope.uri.clone(),
-            envelope.tenant.clone(),
-            envelope.id,
-            envelope.time_ms,
-        );
-        let head = msg.head_mut();
-        head.source = Cow::Owned(envelope.source.clone());
-        head.correlation = envelope.correlation;
-        head.causation = envelope.causation;
-        head.hops = envelope.hops;
-        head.attempt = delivery.attempt;
-        msg.params = Params::default();
-        msg.with_data(Data::json(&envelope.data))
-    }
-
-    /// Says that a delivery failed: it is tried again, becomes a dead letter, or moves its flow.
-    ///
-    /// # Errors
-    /// The store's fault.
-    pub async fn fail(&self, delivery: &Delivery, fault: &Fault) -> Result<(), Fault> {
-        let now_ms = self.inner.ports.clock.now_ms();
-        let attempts_max = match self.inner.space.target(&delivery.target) {
-            Some(Target::Step { service, step, is_undo, .. }) => {
-                if let Ok(step) = step_call(delivery, step, is_undo) {
-                    return self.fail_step(delivery, service, step, fault, now_ms).await;
-                }
-                0
-            }
-            Some(Target::Binding(at)) => self.inner.space.binding(at).1.attempts_max,
-            None => 0,
-        };
-        let may_retry = fault.is_retryable() || fault.kind == crate::FaultKind::Conflict;
-        let fate = if may_retry && delivery.attempt < attempts_max {
-            let pause = crate::Retry { attempts: attempts_max, base_ms: 500, cap_ms: 300_000 };
-            let pause_ms = pause.pause_ms(delivery.attempt, self.jitter());
-            Fate::Retry { at_ms: now_ms.saturating_add(i64::try_from(pause_ms).unwrap_or(i64::MAX)) }
-        } else {
-            Fate::Bury { reason: fault.to_string() }
-        };
-        self.inner.ports.records.fail(delivery.settle, fate).await
-    }
-
-    async fn fail_step(
-        &self,
-        delivery: &Delivery,
-        service: usize,
-        step: StepCall,
-        fault: &Fault,
-        now_ms: i64,
-    ) -> Result<(), Fault> {
-        let msg = self.delivered(delivery);
-        let commit = Commit {
-            service: self.inner.space.services[service].name,
-            head: msg.head,
-            effects: Effects::new(),
-            outbox: Vec::new(),
-            settle: Some(delivery.settle),
-            moves: vec![FlowMove::Event { run: step.run, event: step.failed(fault) }],
-            now_ms,
-        };
-        match self.inner.ports.records.commit(commit).await {
-            Ok(_) | Err(CommitError::Stale) => Ok(()),
-            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(fault),
-            Err(CommitError::Retry) => Err(Fault::bug("a step's failure has no expectation")),
-        }
-    }
-
-    fn jitter(&self) -> u32 {
-        let mut bytes = [0; 4];
-        self.inner.ports.entropy.fill(&mut bytes);
-        u32::from_le_bytes(bytes)
-    }
-}
-
-impl StepCall {
-    fn succeeded(self, body: &Body<Data>) -> flow::FlowEvent {
-        let Self { step, item, attempt, .. } = self;
-        if self.is_undo {
-            return flow::FlowEvent::Undone { step, item, attempt };
-        }
-        let output = match body {
-            Body::Json(data) => serde_json::from_slice(&data.bytes).unwrap_or(Value::Null),
-            _ => Value::Null,
-        };
-        flow::FlowEvent::Done { step, item, attempt, output }
-    }
-
-    fn failed(self, fault: &Fault) -> flow::FlowEvent {
-        let Self { step, item, attempt, .. } = self;
-        let message = fault.message.clone();
-        if self.is_undo {
-            return flow::FlowEvent::UndoFailed { step, item, attempt, message };
-        }
-        flow::FlowEvent::Failed {
-            step,
-            item,
-            attempt,
-            code: fault.code.to_owned(),
-            message,
-            is_retryable: fault.is_retryable(),
-        }
-    }
-}
-
-fn step_call(delivery: &Delivery, step: usize, is_undo: bool) -> Result<StepCall, Fault> {
-    let input: crate::Step = serde_json::from_value(delivery.envelope.data.clone())
-        .map_err(|error| Fault::bad_input("flow.input", format!("the message of a step cannot be read: {error}")))?;
-    Ok(StepCall { run: input.run, step, item: input.index, attempt: input.attempt, is_undo })
 }
 
 /// The policy: deny unless the row says who may, and this is one of them.
@@ -603,41 +380,5 @@ fn automatic_event(outcome: &Outcome) -> Option<(Kind, crate::Uri)> {
         Outcome::Changed(uri) => Some((event("changed"), uri.clone())),
         Outcome::Deleted(uri) => Some((event("deleted"), uri.clone())),
         _ => None,
-    }
-}
-
-fn answer(id: Id, reply: Reply<Data>, committed: Option<&Committed>) -> Answer {
-    let body = match reply.body {
-        Body::Json(data) => {
-            let bytes = match committed.filter(|_| reply.effects.has_slots()) {
-                Some(committed) => fill_body(&data.bytes, committed),
-                None => data.bytes,
-            };
-            AnswerBody::Bytes { media_type: data.media_type, bytes }
-        }
-        Body::Nothing => AnswerBody::Nothing,
-        Body::Text(media_type, bytes) => AnswerBody::Bytes { media_type: media_type.into(), bytes },
-        Body::Blob(blob) => AnswerBody::Blob(blob),
-        Body::Intake(intake) => AnswerBody::Intake(intake),
-    };
-    Answer { id, outcome: reply.outcome, headers: reply.headers, cookies: reply.cookies, version: reply.version, body }
-}
-
-fn fill_body(bytes: &Bytes, committed: &Committed) -> Bytes {
-    let mut value: Value = serde_json::from_slice(bytes).expect("a body of ours is JSON");
-    fill_slots(&mut value, &|at, column| committed.value(at, column));
-    value.to_string().into()
-}
-
-impl Committed {
-    /// A column of the first row that a write returned.
-    pub fn value(&self, write: usize, column: &str) -> Option<Value> {
-        self.returned.get(write)?.iter().next()?.get(column).map(|datum| match datum {
-            crate::Datum::Null | crate::Datum::Bytes(_) => Value::Null,
-            crate::Datum::Int(value) => json!(value),
-            crate::Datum::Real(value) => json!(value),
-            crate::Datum::Text(value) => json!(&**value),
-            crate::Datum::List(values) => json!(values),
-        })
     }
 }

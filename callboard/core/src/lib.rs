@@ -5,7 +5,9 @@
 //! [`Env`] offers and does no IO of its own; engines and gateways live in crates beside it.
 #![doc = include_str!("../README.md")]
 
+mod answer;
 mod datum;
+mod delivery;
 mod effects;
 mod env;
 mod fault;
@@ -15,6 +17,7 @@ mod handler;
 mod host;
 mod id;
 mod msg;
+pub mod operator;
 mod pattern;
 pub mod ports;
 mod reply;
@@ -24,6 +27,7 @@ mod signed;
 mod space;
 mod uri;
 
+pub use answer::{Answer, AnswerBody};
 pub use datum::{Datum, Row, Rows, Statement};
 pub use effects::{
     BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, Otherwise, SendMsg, Slot, Start, Write,
@@ -32,9 +36,9 @@ pub use effects::{
 pub use env::Env;
 pub use fault::{Fault, FaultKind, FieldError};
 pub use flow::{Flow, Retry, Step};
-pub use function::{Empty, Function, Input};
+pub use function::{Empty, Function, Input, OfEnv, OfMsg};
 pub use handler::{Handler, Next};
-pub use host::{Answer, AnswerBody, Host, HostBuilder};
+pub use host::{Host, HostBuilder};
 pub use id::{Id, pid};
 pub use msg::{Data, Head, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, Tenant, event};
 pub use pattern::{Pattern, PatternError, Router};

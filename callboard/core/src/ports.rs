@@ -130,6 +130,12 @@ pub enum CommitError {
     Failed(Fault),
 }
 
+impl From<Fault> for CommitError {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
 /// A message as it is stored: a CloudEvents 1.0 event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {

@@ -1,6 +1,6 @@
 //! What a function answers: a body, what happened to the resource, and the effects to commit.
 
-use crate::{Effects, Kind, Uri, Write};
+use crate::{Effects, Fault, Kind, Uri, Write};
 use bytes::Bytes;
 use serde::Serialize;
 use std::ops::Range;
@@ -20,6 +20,8 @@ pub struct Reply<Out = ()> {
     pub effects: Effects,
     /// Version of the resource, for its ETag and the automatic event; without one the time of the call.
     pub version: Option<i64>,
+    /// What the caller hears instead of the body, after the effects are committed.
+    pub refusal: Option<Fault>,
 }
 
 /// What happened to the resource. All but `Ok` publish an event on the URI they name.
@@ -104,7 +106,15 @@ pub struct Cookie {
 
 impl<Out> Reply<Out> {
     fn new(outcome: Outcome, body: Body<Out>) -> Self {
-        Self { outcome, body, headers: Vec::new(), cookies: Vec::new(), effects: Effects::new(), version: None }
+        Self {
+            outcome,
+            body,
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            effects: Effects::new(),
+            version: None,
+            refusal: None,
+        }
     }
 
     /// A value.
@@ -216,6 +226,12 @@ impl<Out> Reply<Out> {
     /// Success without a body.
     pub fn nothing() -> Self {
         Self::new(Outcome::Ok, Body::Nothing)
+    }
+
+    /// The caller gets a fault, and the effects are committed all the same: a wrong password that must count. A fault
+    /// that changes nothing is simply an `Err`.
+    pub fn refused(fault: Fault) -> Self {
+        Self { refusal: Some(fault), ..Self::nothing() }
     }
 
     /// The resource is gone: 204, and the event `deleted` on it.

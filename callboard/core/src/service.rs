@@ -128,7 +128,7 @@ impl Service {
 
     /// Adds a row: when this happens on such a URI, this function runs; who may, and what a stranger sees.
     #[must_use]
-    pub fn on<F, In, Out>(
+    pub fn on<F, In, Out, Shape>(
         mut self,
         kind: Kind,
         pattern: &'static str,
@@ -137,7 +137,8 @@ impl Service {
         stranger: Stranger,
     ) -> Self
     where
-        F: Function<In, Out>,
+        Shape: 'static,
+        F: Function<In, Out, Shape>,
         In: Input,
         Out: Serialize + Send + 'static,
     {

@@ -1,1 +1,11 @@
-//! Engines behind the ports of callboard: records and kernel on SQLite, blobs, live messages, clock, processes.
+//! Engines behind the ports of `callboard`: records and the delivery kernel on SQLite, blobs on local files, live
+//! messages in the process, clock, randomness and programs of this machine. No business rule, no gateway.
+
+pub mod blobs;
+pub mod clock;
+pub mod delivery;
+pub mod entropy;
+pub mod folder;
+pub mod live;
+pub mod machine;
+pub mod sqlite;

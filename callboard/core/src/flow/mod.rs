@@ -138,9 +138,10 @@ impl Flow {
 
     /// Adds a step, done once.
     #[must_use]
-    pub fn step<F, In, Out>(self, id: &'static str, work: F) -> Self
+    pub fn step<F, In, Out, Shape>(self, id: &'static str, work: F) -> Self
     where
-        F: Function<In, Out>,
+        Shape: 'static,
+        F: Function<In, Out, Shape>,
         In: Input,
         Out: Serialize + Send + 'static,
     {
@@ -149,9 +150,10 @@ impl Flow {
 
     /// Adds a step, done for every item of the list that an earlier step gave.
     #[must_use]
-    pub fn map<F, In, Out>(self, id: &'static str, over: &'static str, work: F) -> Self
+    pub fn map<F, In, Out, Shape>(self, id: &'static str, over: &'static str, work: F) -> Self
     where
-        F: Function<In, Out>,
+        Shape: 'static,
+        F: Function<In, Out, Shape>,
         In: Input,
         Out: Serialize + Send + 'static,
     {
@@ -174,9 +176,10 @@ impl Flow {
 
     /// The last step is undone by this function.
     #[must_use]
-    pub fn undo<F, In, Out>(self, function: F) -> Self
+    pub fn undo<F, In, Out, Shape>(self, function: F) -> Self
     where
-        F: Function<In, Out>,
+        Shape: 'static,
+        F: Function<In, Out, Shape>,
         In: Input,
         Out: Serialize + Send + 'static,
     {

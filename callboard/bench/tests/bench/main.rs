@@ -1,0 +1,7 @@
+//! The runtime on the bench: what a commit promises, how messages are delivered, how flows end.
+
+mod commits;
+mod delivery;
+mod flows;
+mod shop;
+mod start;

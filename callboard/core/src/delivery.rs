@@ -1,0 +1,178 @@
+//! Queued messages: running the target of one, and what its failure means.
+
+use crate::host::Call;
+use crate::ports::{Commit, CommitError, Delivery, Fate};
+use crate::space::{HOPS_MAX, Target};
+use crate::{Body, Data, Effects, Fault, FaultKind, FlowMove, Host, Id, Msg, Params, Principal, Retry, Step, flow};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// Which step of which run a delivery is for.
+#[derive(Clone, Copy)]
+pub(crate) struct StepCall {
+    pub(crate) run: Id,
+    step: usize,
+    item: usize,
+    attempt: u32,
+    is_undo: bool,
+}
+
+impl Host {
+    /// How long the target of a delivery may run, in milliseconds.
+    pub fn timeout_ms(&self, delivery: &Delivery) -> u64 {
+        match self.inner.space.target(&delivery.target) {
+            Some(Target::Step { service, flow, step, .. }) => {
+                self.inner.space.services[service].flows[flow].steps[step].timeout_ms
+            }
+            _ => 60_000,
+        }
+    }
+
+    /// Runs the target of a queued message; its commit settles the message.
+    ///
+    /// # Errors
+    /// Why it failed: give it to [`Host::fail`].
+    pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Fault> {
+        let envelope = &delivery.envelope;
+        if envelope.hops > HOPS_MAX {
+            return Err(Fault::bad_input("loop", "messages cause each other in a loop"));
+        }
+        let target = self.inner.space.target(&delivery.target);
+        let target = target.ok_or_else(|| {
+            Fault::bad_input("no_such_uri", format!("nothing is bound as `{}` any more", delivery.target))
+        })?;
+        let mut msg = self.delivered(delivery);
+        let settle = Some(delivery.settle);
+        let call = match target {
+            Target::Binding(at) => {
+                let (_, binding) = self.inner.space.binding(at);
+                msg.params = binding.pattern.params(&msg.uri);
+                Call { service: at.service, function: &*binding.function, binding: Some(binding), settle, step: None }
+            }
+            Target::Step { service, flow, step: at, is_undo } => {
+                let row = &self.inner.space.services[service].flows[flow].steps[at];
+                let step = Some(step_call(delivery, at, is_undo)?);
+                let function = match &row.undo {
+                    flow::Undo::By(undo) if is_undo => &*undo.0,
+                    _ => &*row.work,
+                };
+                Call { service, function, binding: None, settle, step }
+            }
+        };
+        msg.head_mut().principal = Principal::Service(self.inner.space.services[call.service].name.into());
+        self.execute(call, msg).await.map(drop)
+    }
+
+    fn delivered(&self, delivery: &Delivery) -> Msg {
+        let envelope = &delivery.envelope;
+        let mut msg = Msg::new(
+            envelope.kind.clone(),
+            envelope.uri.clone(),
+            envelope.tenant.clone(),
+            envelope.id,
+            envelope.time_ms,
+        );
+        let head = msg.head_mut();
+        head.source = Cow::Owned(envelope.source.clone());
+        head.correlation = envelope.correlation;
+        head.causation = envelope.causation;
+        head.hops = envelope.hops;
+        head.attempt = delivery.attempt;
+        msg.params = Params::default();
+        msg.with_data(Data::json(&envelope.data))
+    }
+
+    /// Says that a delivery failed: it is tried again, becomes a dead letter, or moves its flow.
+    ///
+    /// # Errors
+    /// The store's fault.
+    pub async fn fail(&self, delivery: &Delivery, fault: &Fault) -> Result<(), Fault> {
+        let now_ms = self.inner.ports.clock.now_ms();
+        let attempts_max = match self.inner.space.target(&delivery.target) {
+            Some(Target::Step { service, step, is_undo, .. }) => {
+                if let Ok(step) = step_call(delivery, step, is_undo) {
+                    return self.fail_step(delivery, service, step, fault, now_ms).await;
+                }
+                0
+            }
+            Some(Target::Binding(at)) => self.inner.space.binding(at).1.attempts_max,
+            None => 0,
+        };
+        let may_retry = fault.is_retryable() || fault.kind == FaultKind::Conflict;
+        let fate = if may_retry && delivery.attempt < attempts_max {
+            let pause = Retry { attempts: attempts_max, base_ms: 500, cap_ms: 300_000 };
+            let pause_ms = pause.pause_ms(delivery.attempt, self.jitter());
+            Fate::Retry { at_ms: now_ms.saturating_add(i64::try_from(pause_ms).unwrap_or(i64::MAX)) }
+        } else {
+            Fate::Bury { reason: fault.to_string() }
+        };
+        self.inner.ports.records.fail(delivery.settle, fate).await
+    }
+
+    async fn fail_step(
+        &self,
+        delivery: &Delivery,
+        service: usize,
+        step: StepCall,
+        fault: &Fault,
+        now_ms: i64,
+    ) -> Result<(), Fault> {
+        let msg = self.delivered(delivery);
+        let commit = Commit {
+            service: self.inner.space.services[service].name,
+            head: msg.head,
+            effects: Effects::new(),
+            outbox: Vec::new(),
+            settle: Some(delivery.settle),
+            moves: vec![FlowMove::Event { run: step.run, event: step.failed(fault) }],
+            now_ms,
+        };
+        match self.inner.ports.records.commit(commit).await {
+            Ok(_) | Err(CommitError::Stale) => Ok(()),
+            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(fault),
+            Err(CommitError::Retry) => Err(Fault::bug("a step's failure has no expectation")),
+        }
+    }
+
+    fn jitter(&self) -> u32 {
+        let mut bytes = [0; 4];
+        self.inner.ports.entropy.fill(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+}
+
+impl StepCall {
+    pub(crate) fn succeeded(self, body: &Body<Data>) -> flow::FlowEvent {
+        let Self { step, item, attempt, .. } = self;
+        if self.is_undo {
+            return flow::FlowEvent::Undone { step, item, attempt };
+        }
+        let output = match body {
+            Body::Json(data) => serde_json::from_slice(&data.bytes).unwrap_or(Value::Null),
+            _ => Value::Null,
+        };
+        flow::FlowEvent::Done { step, item, attempt, output }
+    }
+
+    fn failed(self, fault: &Fault) -> flow::FlowEvent {
+        let Self { step, item, attempt, .. } = self;
+        let message = fault.message.clone();
+        if self.is_undo {
+            return flow::FlowEvent::UndoFailed { step, item, attempt, message };
+        }
+        flow::FlowEvent::Failed {
+            step,
+            item,
+            attempt,
+            code: fault.code.to_owned(),
+            message,
+            is_retryable: fault.is_retryable(),
+        }
+    }
+}
+
+fn step_call(delivery: &Delivery, step: usize, is_undo: bool) -> Result<StepCall, Fault> {
+    let input: Step = serde_json::from_value(delivery.envelope.data.clone())
+        .map_err(|error| Fault::bad_input("flow.input", format!("the message of a step cannot be read: {error}")))?;
+    Ok(StepCall { run: input.run, step, item: input.index, attempt: input.attempt, is_undo })
+}

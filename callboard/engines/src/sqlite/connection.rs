@@ -1,0 +1,45 @@
+//! Opening a connection, and what its errors mean to a caller.
+
+use callboard::Fault;
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use std::path::Path;
+
+/// Opens the records: WAL and `synchronous=FULL`, so that what was acknowledged survives a power cut.
+pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, Fault> {
+    let connection = match file {
+        None => Connection::open_in_memory(),
+        Some(file) => {
+            let access = if is_reader { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE };
+            Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        }
+    };
+    let connection = connection.map_err(|error| fault(&error))?;
+    let settings = if is_reader {
+        "PRAGMA query_only = ON; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;"
+    } else {
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;
+         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000;"
+    };
+    connection.execute_batch(settings).map_err(|error| fault(&error))?;
+    connection.set_prepared_statement_cache_capacity(512);
+    Ok(connection)
+}
+
+/// What an error of SQLite means to a caller.
+pub(super) fn fault(error: &Error) -> Fault {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => {
+            Fault::unavailable("disk.full", "the disk is full; nothing was changed, free some space and try again").detail(error.to_string())
+        }
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::DatabaseBusy) => {
+            Fault::unavailable("records.unavailable", "the records cannot be reached; nothing was changed, try again later")
+                .detail(error.to_string())
+        }
+        _ => Fault::bug(format!("SQLite: {error}")),
+    }
+}
+
+/// The thread that should answer has ended.
+pub(super) fn gone() -> Fault {
+    Fault::unavailable("records.unavailable", "the records are being closed; try again later")
+}

@@ -1,0 +1,66 @@
+//! Running one named statement: binding parameters, reading rows.
+
+use callboard::{Datum, Rows, Statement, Tenant};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, Error, ToSql};
+use std::sync::Arc;
+
+struct Bound<'a>(&'a Datum);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Datum::Null => ToSqlOutput::Owned(Value::Null),
+            Datum::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
+            Datum::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
+            Datum::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Datum::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+            Datum::List(values) => {
+                let list = serde_json::to_string(values).expect("a list of texts serialises to JSON");
+                ToSqlOutput::Owned(Value::Text(list))
+            }
+        })
+    }
+}
+
+/// Rows a statement gave, and how many rows it changed.
+pub(super) struct Ran {
+    pub(super) rows: Rows,
+    pub(super) changed: u64,
+}
+
+/// Runs a statement for a tenant.
+pub(super) fn run(connection: &Connection, statement: &Statement, tenant: &Tenant, params: &[Datum]) -> rusqlite::Result<Ran> {
+    let mut prepared = connection.prepare_cached(statement.sql)?;
+    for at in 1..=prepared.parameter_count() {
+        let name = prepared.parameter_name(at).unwrap_or_default().to_owned();
+        if name == "$tenant" {
+            prepared.raw_bind_parameter(at, tenant.as_str())?;
+            continue;
+        }
+        let place = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
+        let param = place.and_then(|place| params.get(place.wrapping_sub(1)));
+        let param = param.ok_or_else(|| Error::InvalidParameterName(format!("{} of statement {}", name, statement.name)))?;
+        prepared.raw_bind_parameter(at, Bound(param))?;
+    }
+    let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let width = columns.len();
+    let mut values = Vec::new();
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        values.push((0..width).map(|at| row.get_ref(at).map(datum)).collect::<Result<Vec<_>, _>>()?);
+    }
+    drop(rows);
+    let changed = if statement.writes.is_empty() { 0 } else { connection.changes() };
+    Ok(Ran { rows: Rows { columns, rows: values }, changed })
+}
+
+fn datum(value: ValueRef<'_>) -> Datum {
+    match value {
+        ValueRef::Null => Datum::Null,
+        ValueRef::Integer(value) => Datum::Int(value),
+        ValueRef::Real(value) => Datum::Real(value),
+        ValueRef::Text(value) => Datum::Text(String::from_utf8_lossy(value).into()),
+        ValueRef::Blob(value) => Datum::Bytes(value.to_vec()),
+    }
+}

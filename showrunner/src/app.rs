@@ -1,0 +1,111 @@
+//! Assembly: which services there are, which engines stand behind them, in one process.
+
+use crate::settings::Settings;
+use callboard::ports::Ports;
+use callboard::{Fault, Host, Service, SigningKey};
+use callboard_engines::blobs::LocalBlobs;
+use callboard_engines::clock::SystemClock;
+use callboard_engines::entropy::SystemEntropy;
+use callboard_engines::folder::DataFolder;
+use callboard_engines::live::LocalLive;
+use callboard_engines::machine::LocalMachine;
+use callboard_engines::sqlite::{Options, Sqlite};
+use callboard_handlers::authenticate::Authenticate;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Built files: logical name, file name with its hash, content.
+pub(crate) static ASSETS: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// Reader threads of the records.
+const READERS: usize = 2;
+
+/// Every service of the platform.
+pub(crate) fn all_services() -> Vec<Service> {
+    vec![
+        callboard::operator::service(),
+        tenants::service(),
+        identity::service(),
+        access::service(),
+        catalogue::service(),
+        media::service(),
+        watching::service(),
+        site::service(),
+        studio::service(),
+    ]
+}
+
+/// The services that the settings choose.
+///
+/// # Errors
+/// `settings` where a name is none of them.
+pub(crate) fn chosen_services(settings: &Settings) -> Result<Vec<Service>, Fault> {
+    let all = all_services();
+    let wanted = settings.get("services");
+    if wanted == "all" {
+        return Ok(all);
+    }
+    let names: Vec<&str> = wanted.split(',').map(str::trim).collect();
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|service| service.name == **name)) {
+        let known: Vec<_> = all.iter().map(|service| service.name).collect();
+        return Err(Fault::bad_input("settings", format!("there is no service `{unknown}`; there are {}", known.join(", "))));
+    }
+    Ok(all.into_iter().filter(|service| names.contains(&service.name)).collect())
+}
+
+/// The application on its data folder, ready to dispatch.
+pub(crate) struct App {
+    pub(crate) host: Host,
+    _folder: DataFolder,
+}
+
+/// Opens the data folder and puts the host together.
+///
+/// # Errors
+/// What is wrong with the folder, the settings or the services.
+pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
+    let folder = DataFolder::open(&settings.data())?;
+    let entropy = Arc::new(SystemEntropy::new());
+    let records = Sqlite::new(Options { file: Some(folder.join("records.db")), readers: READERS }, entropy.clone());
+    let ports = Ports {
+        records: Arc::new(records),
+        blobs: Arc::new(LocalBlobs::new(&folder.join("blobs"))?),
+        live: Arc::new(LocalLive::new()),
+        clock: Arc::new(SystemClock),
+        entropy: entropy.clone(),
+        machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
+    };
+    let assets = ASSETS.iter().map(|(logical, file, _)| ((*logical).to_owned(), format!("/assets/{file}"))).collect::<HashMap<_, _>>();
+    let host = Host::builder(ports)
+        .services(chosen_services(settings)?)
+        .handler(Authenticate::new())
+        .settings(settings.for_services())
+        .assets(assets)
+        .key(signing_key(&folder.join("key"))?)
+        .build()
+        .await?;
+    Ok(App { host, _folder: folder })
+}
+
+/// Reads the key that signs passes, or makes it the first time.
+fn signing_key(file: &Path) -> Result<SigningKey, Fault> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let wrong = |what: String| Fault::unavailable("data.unwritable", format!("the signing key {} {what}", file.display()));
+    match std::fs::read(file) {
+        Ok(bytes) => {
+            let key = bytes.try_into().map_err(|_| wrong("does not have 32 bytes; restore it, or remove it to make a new one".to_owned()))?;
+            Ok(SigningKey::new("k1", key))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|error| wrong(format!("cannot be made: {error}")))?;
+            let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+            let written = created.and_then(|mut made| made.write_all(&key).and_then(|()| made.sync_all()));
+            written.map_err(|error| wrong(format!("cannot be written: {error}")))?;
+            Ok(SigningKey::new("k1", key))
+        }
+        Err(error) => Err(wrong(format!("cannot be read: {error}"))),
+    }
+}

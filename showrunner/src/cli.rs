@@ -1,0 +1,125 @@
+//! The command line: what can be said, and nothing of what it does.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Independent video on one binary: run a channel, or talk to its functions.
+#[derive(Debug, Parser)]
+#[command(name = "showrunner", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// Folder of records, blobs and the signing key
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Services this process runs, separated by commas
+    #[arg(long, global = true, value_name = "A,B")]
+    pub(crate) services: Option<String>,
+    /// Settings file; without it `showrunner.toml` in the working directory, where there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, or a filter such as `media=debug`
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything and answer over HTTP
+    Up(Up),
+    /// Call a function without a server: `showrunner call POST /series --data '{"title": "…"}'`
+    Call(Call),
+    /// Draw the application: services, functions, triggers, tables, flows
+    Map {
+        /// How to draw it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Every setting, its value and where it came from
+    Config,
+    /// Make a channel
+    Tenant {
+        /// Its name in addresses: letters, digits and dashes
+        name: String,
+        /// Its title
+        #[arg(long)]
+        title: String,
+    },
+    /// Make the first owner of a channel; without --password one is made up and shown once
+    Owner {
+        /// Their e-mail address
+        email: String,
+        /// Their name
+        #[arg(long, default_value = "Owner")]
+        name: String,
+        /// The channel
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        /// Their password, at least 10 characters; better leave it out
+        #[arg(long)]
+        password: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// Address and port
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Fill the channel with three series drawn by ffmpeg, and make an owner whose password is shown once
+    #[arg(long)]
+    pub(crate) demo: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Call {
+    /// GET, POST, PUT, PATCH, DELETE, PAGE or FORM
+    pub(crate) method: String,
+    /// Such as `/series?limit=3`
+    pub(crate) uri: String,
+    /// The input, as JSON; `@file` reads it from a file, `-` from standard input
+    #[arg(long, short)]
+    pub(crate) data: Option<String>,
+    /// The channel
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Call as somebody with these roles instead of as the operator: `nobody`, or `viewer,editor`
+    #[arg(long = "as", value_name = "ROLES")]
+    pub(crate) roles: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For reading in a terminal
+    Text,
+    /// For programs
+    Json,
+    /// For a diagram
+    Mermaid,
+}
+
+impl Cli {
+    /// Settings that were given as flags.
+    pub(crate) fn flags(&self) -> HashMap<&'static str, String> {
+        let mut flags = HashMap::new();
+        let mut set = |name, value: Option<String>| value.map(|value| flags.insert(name, value));
+        set("data", self.common.data.as_ref().map(|path| path.display().to_string()));
+        set("services", self.common.services.clone());
+        set("log", self.common.log.clone());
+        if let Command::Up(up) = &self.command {
+            set("listen", up.listen.clone());
+            // A demo lets everybody see which function served a page.
+            set("callboard.functions", up.demo.then(|| "anyone".to_owned()));
+            set("site.demo", up.demo.then(|| "yes".to_owned()));
+        }
+        flags
+    }
+}
