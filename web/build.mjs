@@ -1,8 +1,8 @@
 // Builds the islands and the stylesheets into dist/ under content-hashed names, and writes dist/manifest.json.
 // It is not a dev server: run it again after a change.
 import { build } from "esbuild";
-import { rm, writeFile, readFile } from "node:fs/promises";
-import { gzipSync } from "node:zlib";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -59,6 +59,13 @@ const manifest = {
   "theme.js": theme["src/theme.ts"],
 };
 await writeFile(path.join(dist, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+
+// Every file also compressed, so that serving it costs nothing.
+for (const file of (await readdir(dist)).filter((name) => name !== "manifest.json")) {
+  const bytes = await readFile(path.join(dist, file));
+  await writeFile(path.join(dist, `${file}.br`), brotliCompressSync(bytes));
+  await writeFile(path.join(dist, `${file}.gz`), gzipSync(bytes, { level: 9 }));
+}
 
 for (const [name, file] of Object.entries(manifest)) {
   if (!file) throw new Error(`${name} was not built: check its entry point in build.mjs`);

@@ -15,8 +15,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Built files: logical name, file name with its hash, content.
-pub(crate) static ASSETS: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// A built file: its name with its hash, media type, content, and the same compressed with Brotli and gzip.
+type Built = (&'static str, &'static str, &'static [u8], &'static [u8], &'static [u8]);
+
+/// Built files.
+pub(crate) static ASSETS: &[Built] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// Logical names of built files, and their names with their hashes.
+static NAMES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/names.rs"));
 
 /// Reader threads of the records.
 const READERS: usize = 2;
@@ -70,13 +76,13 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
     let records = Sqlite::new(Options { file: Some(folder.join("records.db")), readers: READERS }, entropy.clone());
     let ports = Ports {
         records: Arc::new(records),
-        blobs: Arc::new(LocalBlobs::new(&folder.join("blobs"))?),
+        blobs: Arc::new(LocalBlobs::open(&folder.join("blobs"))?),
         live: Arc::new(LocalLive::new()),
         clock: Arc::new(SystemClock),
         entropy: entropy.clone(),
         machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
     };
-    let assets = ASSETS.iter().map(|(logical, file, _)| ((*logical).to_owned(), format!("/assets/{file}"))).collect::<HashMap<_, _>>();
+    let assets = NAMES.iter().map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}"))).collect::<HashMap<_, _>>();
     let host = Host::builder(ports)
         .services(chosen_services(settings)?)
         .handler(Authenticate::new())

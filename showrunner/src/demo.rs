@@ -5,14 +5,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use callboard::ports::Exec;
-use callboard::{Answer, AnswerBody, Data, Fault, FaultKind, Host, Kind, Outcome, Principal, Tenant, Uri};
-use callboard_gateways::intake;
+use callboard::{Answer, AnswerBody, Data, Fault, FaultKind, Host, Intake, Kind, Outcome, Principal, Stored, Tenant, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Who signs in to the demo's studio.
 pub(crate) const OWNER_EMAIL: &str = "owner@demo.example";
 
+/// Bytes of one part of an upload.
+const PART_BYTES: usize = 8 << 20;
 /// Seconds of every drawn episode.
 const EPISODE_S: u32 = 20;
 
@@ -160,7 +161,23 @@ impl Demo {
         let meta = [("tus-resumable", "1.0.0".to_owned()), ("upload-offset", "0".to_owned())];
         let accepted = self.send(Kind::Patch, upload.as_str(), Data::EMPTY, &meta).await?;
         let AnswerBody::Intake(intake) = accepted.body else { return Err(Fault::bug("an upload takes no bytes")) };
-        intake::store(&self.host, &self.tenant, &intake, Bytes::from(video)).await
+        self.store(&intake, &Bytes::from(video)).await
+    }
+
+    /// Stores the bytes part by part, as the HTTP gateway does.
+    async fn store(&self, intake: &Intake, bytes: &Bytes) -> Result<(), Fault> {
+        let mut offset = intake.range.start;
+        for at in (0..bytes.len()).step_by(PART_BYTES) {
+            let part = bytes.slice(at..bytes.len().min(at + PART_BYTES));
+            let key = format!("{}/{offset:020}", intake.prefix);
+            let size_bytes = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            self.host.ports().blobs.put(&key, part).await?;
+            let mut msg = self.host.message(Kind::Post, intake.then.clone(), self.tenant.clone());
+            msg.head_mut().principal = Principal::Service("demo".into());
+            self.host.run(msg.with_data(Data::json(&Stored { offset, size_bytes, key }))).await?;
+            offset += size_bytes;
+        }
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ const OWN: &[Own] = &[
     Own { name: "platform", default: "localhost", meaning: "host name below which channels have `{channel}.{platform}`" },
     Own { name: "log", default: "info", meaning: "what is logged: error, warn, info, debug, or a filter such as `media=debug`" },
     Own { name: "log_format", default: "auto", meaning: "`human`, `json`, or `auto`: human on a terminal" },
-    Own { name: "trusted_proxy", default: "no", meaning: "`yes` where a proxy in front sets X-Forwarded-Proto and X-Forwarded-Host" },
+    Own { name: "proxies", default: "", meaning: "IP addresses whose X-Forwarded-* headers are believed, separated by commas" },
 ];
 
 /// Where a value came from.

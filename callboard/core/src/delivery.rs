@@ -129,7 +129,7 @@ impl Host {
         };
         match self.inner.ports.records.commit(commit).await {
             Ok(_) | Err(CommitError::Stale) => Ok(()),
-            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(fault),
+            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             Err(CommitError::Retry) => Err(Fault::bug("a step's failure has no expectation")),
         }
     }

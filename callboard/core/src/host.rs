@@ -235,7 +235,7 @@ impl Host {
                 Err(CommitError::Retry) => {}
                 // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
                 Err(CommitError::Stale) => return Ok(answer(msg.head.id, Reply::nothing(), None)),
-                Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => return Err(fault),
+                Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => return Err(*fault),
             }
         }
         Err(Fault::conflict("busy", "others are changing the same thing; try again"))

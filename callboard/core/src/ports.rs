@@ -121,18 +121,18 @@ pub struct Committed {
 #[derive(Clone, Debug)]
 pub enum CommitError {
     /// An expectation failed, and this is what the caller should hear.
-    Refused(Fault),
+    Refused(Box<Fault>),
     /// An expectation failed, and the function should run again.
     Retry,
     /// The delivered message was settled by somebody else.
     Stale,
     /// The store failed.
-    Failed(Fault),
+    Failed(Box<Fault>),
 }
 
 impl From<Fault> for CommitError {
     fn from(fault: Fault) -> Self {
-        Self::Failed(fault)
+        Self::Failed(Box::new(fault))
     }
 }
 

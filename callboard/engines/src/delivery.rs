@@ -95,7 +95,11 @@ async fn handle(host: Host, delivery: Delivery) {
         fault.message
     );
     if let Err(fault) = host.fail(&delivery, &fault).await {
-        tracing::error!(fault.code = fault.code, fault.detail = fault.detail, "the failure of a message cannot be recorded");
+        tracing::error!(
+            fault.code = fault.code,
+            fault.detail = fault.detail,
+            "the failure of a message cannot be recorded"
+        );
         let later = Fate::Retry { at_ms: host.ports().clock.now_ms() + RECORD_PAUSE_MS };
         // Where even this fails, the message is free again in memory and due as it was.
         drop(host.ports().records.fail(delivery.settle, later).await);

@@ -1,14 +1,22 @@
 //! A small service that the tests run: boxes with a stock, parcels that are packed by a flow.
 
-use callboard::{Effects, Empty, Env, Fault, Flow, Kind, Msg, Reply, Retry, Service, Slot, Statement, Step, Stranger, Who, event, params, uri};
+use callboard::{
+    Effects, Empty, Env, Fault, Flow, Kind, Msg, Reply, Retry, Service, Slot, Statement, Step, Stranger, Who, event,
+    params, uri,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-static STOCK: Statement = Statement::read("stock", &["box"], "SELECT stock FROM box WHERE tenant = $tenant AND name = $1");
+static STOCK: Statement =
+    Statement::read("stock", &["box"], "SELECT stock FROM box WHERE tenant = $tenant AND name = $1");
 static LOG: Statement = Statement::read("log", &["log"], "SELECT line FROM log WHERE tenant = $tenant ORDER BY seq");
-static MAKE: Statement =
-    Statement::write("make", &["box"], "INSERT INTO box (tenant, name, stock) VALUES ($tenant, $1, $2) ON CONFLICT DO NOTHING");
-static SET: Statement = Statement::write("set", &["box"], "UPDATE box SET stock = $2 WHERE tenant = $tenant AND name = $1 AND stock = $3");
+static MAKE: Statement = Statement::write(
+    "make",
+    &["box"],
+    "INSERT INTO box (tenant, name, stock) VALUES ($tenant, $1, $2) ON CONFLICT DO NOTHING",
+);
+static SET: Statement =
+    Statement::write("set", &["box"], "UPDATE box SET stock = $2 WHERE tenant = $tenant AND name = $1 AND stock = $3");
 static TAKE: Statement = Statement::write(
     "take",
     &["box"],
@@ -16,7 +24,8 @@ static TAKE: Statement = Statement::write(
 );
 static WRITE: Statement = Statement::write("write", &["log"], "INSERT INTO log (tenant, line) VALUES ($tenant, $1)");
 
-pub(crate) const SCHEMA: &str = "CREATE TABLE box (tenant TEXT, name TEXT, stock INTEGER, PRIMARY KEY (tenant, name)) STRICT;
+pub(crate) const SCHEMA: &str =
+    "CREATE TABLE box (tenant TEXT, name TEXT, stock INTEGER, PRIMARY KEY (tenant, name)) STRICT;
     CREATE TABLE log (seq INTEGER PRIMARY KEY, tenant TEXT, line TEXT) STRICT;";
 
 #[derive(Deserialize)]
@@ -71,9 +80,14 @@ pub(crate) fn service() -> Service {
         .statements(&[&STOCK, &LOG, &MAKE, &SET, &TAKE, &WRITE])
         .flow(
             Flow::new("parcel")
-                .step("list", list_items).no_undo("reads only")
-                .map("wrap", "list", wrap).undo(unwrap_item).retry(once)
-                .step("send", post_parcel).undo(call_back).retry(once),
+                .step("list", list_items)
+                .no_undo("reads only")
+                .map("wrap", "list", wrap)
+                .undo(unwrap_item)
+                .retry(once)
+                .step("send", post_parcel)
+                .undo(call_back)
+                .retry(once),
         )
 }
 
@@ -107,7 +121,8 @@ async fn add(env: Env, msg: Msg<Empty>) -> Result<Reply<i64>, Fault> {
 
 /// Writes a line and then fails: nothing may remain.
 async fn spoil(_: Env, msg: Msg<Empty>) -> Result<Reply, Fault> {
-    let refused = SET.with(params![msg.param("name"), 0_i64, -1_i64]).expect(1..=1, Fault::conflict("shop.spoilt", "never so"));
+    let refused =
+        SET.with(params![msg.param("name"), 0_i64, -1_i64]).expect(1..=1, Fault::conflict("shop.spoilt", "never so"));
     Ok(Reply::nothing().write(WRITE.with(params!["spoilt"])).write(refused))
 }
 

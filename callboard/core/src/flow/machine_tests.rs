@@ -122,11 +122,14 @@ fn a_wrong_flow_names_the_place() {
     }
 }
 
+/// Steps and items, in the order in which something happened to them.
+type Items = Vec<(usize, usize)>;
+
 /// Answers every command by a script of choices until the run ends, checking invariants on the way.
-fn play(choices: &[u8]) -> (Run, Vec<(usize, usize)>, Vec<(usize, usize)>) {
+fn play(choices: &[u8]) -> (Run, Items, Items) {
     let flow = flow();
     let (mut run, mut open) = start(&flow);
-    let (mut applied, mut undone) = (Vec::new(), Vec::new());
+    let (mut applied, mut undone) = (Items::new(), Items::new());
     let mut choices = choices.iter().copied().chain(std::iter::repeat(0));
     let mut last: Option<FlowEvent> = None;
     for _ in 0..10_000 {

@@ -9,7 +9,11 @@ pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, F
     let connection = match file {
         None => Connection::open_in_memory(),
         Some(file) => {
-            let access = if is_reader { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE };
+            let access = if is_reader {
+                OpenFlags::SQLITE_OPEN_READ_ONLY
+            } else {
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+            };
             Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         }
     };
@@ -29,11 +33,15 @@ pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, F
 pub(super) fn fault(error: &Error) -> Fault {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
-            Fault::unavailable("disk.full", "the disk is full; nothing was changed, free some space and try again").detail(error.to_string())
+            Fault::unavailable("disk.full", "the disk is full; nothing was changed, free some space and try again")
+                .detail(error.to_string())
         }
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::DatabaseBusy) => {
-            Fault::unavailable("records.unavailable", "the records cannot be reached; nothing was changed, try again later")
-                .detail(error.to_string())
+            Fault::unavailable(
+                "records.unavailable",
+                "the records cannot be reached; nothing was changed, try again later",
+            )
+            .detail(error.to_string())
         }
         _ => Fault::bug(format!("SQLite: {error}")),
     }

@@ -23,7 +23,8 @@ fn address(statement: &'static Statement) -> usize {
 
 impl Kernel {
     pub(super) fn new(space: Arc<Space>, entropy: Arc<dyn Entropy>) -> Self {
-        let own = space.services.iter().flat_map(|service| service.statements.iter().map(|one| (service.name, address(one))));
+        let own =
+            space.services.iter().flat_map(|service| service.statements.iter().map(|one| (service.name, address(one))));
         let allowed = own.collect();
         Self { space, entropy, claimed: HashMap::new(), epoch: 0, allowed }
     }
@@ -58,16 +59,20 @@ impl Kernel {
         let mut committed = Committed::default();
         for write in &commit.effects.writes {
             if !self.allowed.contains(&(commit.service, address(write.statement))) {
-                let message = format!("statement {} is not listed in `Service::statements` of {}", write.statement.name, commit.service);
+                let message = format!(
+                    "statement {} is not listed in `Service::statements` of {}",
+                    write.statement.name, commit.service
+                );
                 return Err(Fault::bug(message).into());
             }
-            let ran = statement::run(connection, write.statement, &commit.head.tenant, &write.params).map_err(|error| {
-                let detail = format!("statement {}: {error}", write.statement.name);
-                fault(&error).detail(detail)
-            })?;
+            let ran =
+                statement::run(connection, write.statement, &commit.head.tenant, &write.params).map_err(|error| {
+                    let detail = format!("statement {}: {error}", write.statement.name);
+                    fault(&error).detail(detail)
+                })?;
             if !write.expect.contains(&ran.changed) {
                 return Err(match &write.otherwise {
-                    Otherwise::Refuse(fault) => CommitError::Refused(fault.clone()),
+                    Otherwise::Refuse(fault) => CommitError::Refused(Box::new(fault.clone())),
                     Otherwise::Retry => CommitError::Retry,
                 });
             }
@@ -76,16 +81,28 @@ impl Kernel {
         Ok(committed)
     }
 
-    fn move_flow(&mut self, connection: &Connection, commit: &Commit, step: FlowMove) -> Result<Vec<Outgoing>, CommitError> {
+    fn move_flow(
+        &mut self,
+        connection: &Connection,
+        commit: &Commit,
+        step: FlowMove,
+    ) -> Result<Vec<Outgoing>, CommitError> {
         match step {
             FlowMove::Start(run) => flows::start(self, connection, *run, commit.now_ms),
             FlowMove::Event { run, event } => flows::advance(self, connection, &run.to_string(), event, commit.now_ms),
-            FlowMove::Cancel { flow, key } => flows::cancel(self, connection, &commit.head.tenant, flow, &key, commit.now_ms),
+            FlowMove::Cancel { flow, key } => {
+                flows::cancel(self, connection, &commit.head.tenant, flow, &key, commit.now_ms)
+            }
         }
     }
 
     /// Takes the next message of up to `limit` lanes that are due and that nobody has taken.
-    pub(super) fn claim(&mut self, connection: &Connection, limit: usize, now_ms: i64) -> rusqlite::Result<Vec<Delivery>> {
+    pub(super) fn claim(
+        &mut self,
+        connection: &Connection,
+        limit: usize,
+        now_ms: i64,
+    ) -> rusqlite::Result<Vec<Delivery>> {
         let most = i64::try_from(limit + self.claimed.len()).unwrap_or(i64::MAX);
         let mut select = connection.prepare_cached(
             "SELECT l.lane, l.head, l.attempts, l.target, e.envelope FROM
@@ -100,7 +117,8 @@ impl Kernel {
                 continue;
             }
             let text: String = row.get(4)?;
-            let envelope: Envelope = serde_json::from_str(&text).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            let envelope: Envelope =
+                serde_json::from_str(&text).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             self.epoch += 1;
             self.claimed.insert(lane, self.epoch);
             let attempts: u32 = row.get(2)?;
@@ -131,7 +149,8 @@ impl Kernel {
         }
         match fate {
             Fate::Retry { at_ms } => {
-                let mut update = connection.prepare_cached("UPDATE kernel_lane SET attempts = attempts + 1, due_ms = ?2 WHERE lane = ?1")?;
+                let mut update = connection
+                    .prepare_cached("UPDATE kernel_lane SET attempts = attempts + 1, due_ms = ?2 WHERE lane = ?1")?;
                 update.execute(params![settle.lane, at_ms]).map(drop)
             }
             Fate::Bury { reason } => {
@@ -141,7 +160,11 @@ impl Kernel {
                      JOIN kernel_message m ON m.lane = l.lane AND m.seq = ?2 JOIN kernel_event e ON e.event = m.event WHERE l.lane = ?1",
                 )?;
                 bury.execute(params![settle.lane, settle.seq, reason])?;
-                let due: i64 = connection.query_row("SELECT coalesce(due_ms, 0) FROM kernel_lane WHERE lane = ?1", [settle.lane], |row| row.get(0))?;
+                let due: i64 = connection.query_row(
+                    "SELECT coalesce(due_ms, 0) FROM kernel_lane WHERE lane = ?1",
+                    [settle.lane],
+                    |row| row.get(0),
+                )?;
                 settle_message(connection, settle, due).map(drop)
             }
         }
@@ -171,7 +194,9 @@ fn settle_message(connection: &Connection, settle: Settle, now_ms: i64) -> rusql
     };
     connection.prepare_cached("DELETE FROM kernel_event WHERE event = ?1 AND is_event = 0")?.execute([event])?;
     // An idle lane is removed at once; AUTOINCREMENT never gives its number again.
-    let idle = connection.prepare_cached("DELETE FROM kernel_lane WHERE lane = ?1 AND tail = head + 1")?.execute([settle.lane])?;
+    let idle = connection
+        .prepare_cached("DELETE FROM kernel_lane WHERE lane = ?1 AND tail = head + 1")?
+        .execute([settle.lane])?;
     if idle == 0 {
         connection
             .prepare_cached("UPDATE kernel_lane SET head = head + 1, attempts = 0, due_ms = ?2 WHERE lane = ?1")?
@@ -183,11 +208,20 @@ fn settle_message(connection: &Connection, settle: Settle, now_ms: i64) -> rusql
 fn enqueue(connection: &Connection, outbox: Vec<Outgoing>, now_ms: i64) -> rusqlite::Result<()> {
     for out in outbox {
         let envelope = &out.envelope;
-        let text = serde_json::to_string(envelope).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let mut insert = connection
-            .prepare_cached("INSERT INTO kernel_event (id, type, tenant, time_ms, is_event, envelope) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let text =
+            serde_json::to_string(envelope).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO kernel_event (id, type, tenant, time_ms, is_event, envelope) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
         let id = envelope.id.to_string();
-        insert.execute(params![id, envelope.kind.as_str(), envelope.tenant.as_str(), envelope.time_ms, out.is_event, text])?;
+        insert.execute(params![
+            id,
+            envelope.kind.as_str(),
+            envelope.tenant.as_str(),
+            envelope.time_ms,
+            out.is_event,
+            text
+        ])?;
         let event = connection.last_insert_rowid();
         for lane in out.lanes {
             // A message with a time gets a lane of its own, so that waiting never blocks FIFO.
@@ -199,8 +233,12 @@ fn enqueue(connection: &Connection, outbox: Vec<Outgoing>, now_ms: i64) -> rusql
             )?;
             let due_ms = lane.at_ms.unwrap_or(now_ms);
             let (number, seq): (i64, i64) = place
-                .query_row(params![lane.service, lane.target, envelope.tenant.as_str(), key, due_ms], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            connection.prepare_cached("INSERT INTO kernel_message (lane, seq, event) VALUES (?1, ?2, ?3)")?.execute(params![number, seq, event])?;
+                .query_row(params![lane.service, lane.target, envelope.tenant.as_str(), key, due_ms], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            connection
+                .prepare_cached("INSERT INTO kernel_message (lane, seq, event) VALUES (?1, ?2, ?3)")?
+                .execute(params![number, seq, event])?;
         }
     }
     Ok(())

@@ -108,8 +108,8 @@ impl Records for Sqlite {
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>> {
         Box::pin(async move {
             let (answer, receive) = oneshot::channel();
-            self.opened().map_err(CommitError::Failed)?.writer.send(Job::Commit(Box::new(commit), answer));
-            receive.await.map_err(|_| CommitError::Failed(connection::gone()))?
+            self.opened().map_err(CommitError::from)?.writer.send(Job::Commit(Box::new(commit), answer));
+            receive.await.map_err(|_| CommitError::from(connection::gone()))?
         })
     }
 
@@ -118,7 +118,7 @@ impl Records for Sqlite {
     }
 
     fn next_due(&self) -> BoxFuture<'_, Result<Option<i64>, Fault>> {
-        Box::pin(self.ask(|answer| Job::NextDue(answer)))
+        Box::pin(self.ask(Job::NextDue))
     }
 
     fn fail(&self, settle: Settle, fate: Fate) -> BoxFuture<'_, Result<(), Fault>> {

@@ -54,10 +54,14 @@ impl Readers {
             let (connection, queue) = (connection::open(Some(file), true)?, queue.clone());
             std::thread::Builder::new()
                 .name(format!("records-read-{at}"))
-                .spawn(move || while let Some(query) = queue.next() {
-                    query.run(&connection);
+                .spawn(move || {
+                    while let Some(query) = queue.next() {
+                        query.run(&connection);
+                    }
                 })
-                .map_err(|error| Fault::unavailable("records.unavailable", "no thread can be started").detail(error.to_string()))?;
+                .map_err(|error| {
+                    Fault::unavailable("records.unavailable", "no thread can be started").detail(error.to_string())
+                })?;
         }
         Ok(Self { queue })
     }

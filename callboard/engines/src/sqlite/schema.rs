@@ -22,7 +22,11 @@ pub(super) fn migrate(connection: &mut Connection, space: &Space) -> Result<(), 
 fn apply(connection: &mut Connection, service: &Service, migration: &Migration) -> Result<(), Fault> {
     let place = format!("{}/migrations/{}", service.name, migration.name);
     let done: Option<String> = connection
-        .query_row("SELECT sql FROM kernel_migration WHERE service = ?1 AND name = ?2", params![service.name, migration.name], |row| row.get(0))
+        .query_row(
+            "SELECT sql FROM kernel_migration WHERE service = ?1 AND name = ?2",
+            params![service.name, migration.name],
+            |row| row.get(0),
+        )
         .map(Some)
         .or_else(|error| if error == rusqlite::Error::QueryReturnedNoRows { Ok(None) } else { Err(fault(&error)) })?;
     match done {
@@ -35,13 +39,20 @@ fn apply(connection: &mut Connection, service: &Service, migration: &Migration) 
     }
     let own: Vec<&'static str> = service.tables.iter().map(|table| table.name).collect();
     connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| fault(&error))?;
-    connection.authorizer(Some(move |context: AuthContext<'_>| permit_migration(&own, &context))).map_err(|error| fault(&error))?;
+    connection
+        .authorizer(Some(move |context: AuthContext<'_>| permit_migration(&own, &context)))
+        .map_err(|error| fault(&error))?;
     let ran = connection.execute_batch(migration.sql);
     connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).map_err(|error| fault(&error))?;
     ran.map_err(|error| Fault::bad_input("start", format!("{place}: {error}")))?;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
     connection
-        .execute("INSERT INTO kernel_migration VALUES (?1, ?2, ?3, ?4)", params![service.name, migration.name, migration.sql, now_ms])
+        .execute(
+            "INSERT INTO kernel_migration VALUES (?1, ?2, ?3, ?4)",
+            params![service.name, migration.name, migration.sql, now_ms],
+        )
         .map_err(|error| fault(&error))?;
     connection.execute_batch("COMMIT").map_err(|error| fault(&error))
 }
@@ -82,9 +93,9 @@ fn check_statement(connection: &mut Connection, statement: &'static Statement) -
             AuthAction::Read { table_name, .. } => {
                 (table_name, statement.reads.contains(&table_name) || statement.writes.contains(&table_name))
             }
-            AuthAction::Insert { table_name } | AuthAction::Delete { table_name } | AuthAction::Update { table_name, .. } => {
-                (table_name, statement.writes.contains(&table_name))
-            }
+            AuthAction::Insert { table_name }
+            | AuthAction::Delete { table_name }
+            | AuthAction::Update { table_name, .. } => (table_name, statement.writes.contains(&table_name)),
             AuthAction::Select | AuthAction::Function { .. } | AuthAction::Recursive => return Authorization::Allow,
             _ => return Authorization::Deny,
         };

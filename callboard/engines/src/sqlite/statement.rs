@@ -30,7 +30,12 @@ pub(super) struct Ran {
 }
 
 /// Runs a statement for a tenant.
-pub(super) fn run(connection: &Connection, statement: &Statement, tenant: &Tenant, params: &[Datum]) -> rusqlite::Result<Ran> {
+pub(super) fn run(
+    connection: &Connection,
+    statement: &Statement,
+    tenant: &Tenant,
+    params: &[Datum],
+) -> rusqlite::Result<Ran> {
     let mut prepared = connection.prepare_cached(statement.sql)?;
     for at in 1..=prepared.parameter_count() {
         let name = prepared.parameter_name(at).unwrap_or_default().to_owned();
@@ -40,10 +45,11 @@ pub(super) fn run(connection: &Connection, statement: &Statement, tenant: &Tenan
         }
         let place = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
         let param = place.and_then(|place| params.get(place.wrapping_sub(1)));
-        let param = param.ok_or_else(|| Error::InvalidParameterName(format!("{} of statement {}", name, statement.name)))?;
+        let param =
+            param.ok_or_else(|| Error::InvalidParameterName(format!("{} of statement {}", name, statement.name)))?;
         prepared.raw_bind_parameter(at, Bound(param))?;
     }
-    let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let mut values = Vec::new();
     let mut rows = prepared.raw_query();

@@ -32,7 +32,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, space: Arc<Space>, entropy: Arc<dyn Entropy>, changed: Arc<Notify>) -> Self {
+    pub(super) fn start(
+        connection: Connection,
+        space: Arc<Space>,
+        entropy: Arc<dyn Entropy>,
+        changed: Arc<Notify>,
+    ) -> Self {
         let (send, receive) = mpsc::channel();
         let thread = std::thread::Builder::new().name("records-write".into()).spawn(move || {
             let mut state = State { kernel: Kernel::new(space, entropy), connection, changed };
@@ -75,7 +80,8 @@ enum Done {
 
 impl State {
     fn run(&mut self, jobs: Vec<Job>) {
-        let (writes, reads): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| matches!(job, Job::Commit(..) | Job::Fail { .. }));
+        let (writes, reads): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| matches!(job, Job::Commit(..) | Job::Fail { .. }));
         if !writes.is_empty() {
             self.write(writes);
         }
@@ -109,7 +115,9 @@ impl State {
                 Some(Done::Commit(answer, result, settle))
             }
             Job::Fail { settle, fate, answer } => {
-                let result = self.guarded(is_alone, |state| state.kernel.fail(&state.connection, settle, &fate).map_err(|error| fault(&error)));
+                let result = self.guarded(is_alone, |state| {
+                    state.kernel.fail(&state.connection, settle, &fate).map_err(|error| fault(&error))
+                });
                 Some(Done::Fail(answer, result, settle))
             }
             _ => None,
@@ -117,7 +125,11 @@ impl State {
     }
 
     /// Runs a job so that a failure of it leaves nothing behind and does not touch the others of the group.
-    fn guarded<T, E: From<Fault>>(&mut self, is_alone: bool, job: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    fn guarded<T, E: From<Fault>>(
+        &mut self,
+        is_alone: bool,
+        job: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         if !is_alone {
             self.connection.execute_batch("SAVEPOINT job").map_err(|error| fault(&error))?;
         }
@@ -138,10 +150,12 @@ impl State {
         match done {
             Done::Commit(answer, result, settle) => {
                 let result = match (failed, result) {
-                    (Some(fault), Ok(_)) => Err(CommitError::Failed(fault.clone())),
+                    (Some(fault), Ok(_)) => Err(CommitError::from(fault.clone())),
                     (_, result) => result,
                 };
-                if matches!(result, Ok(_) | Err(CommitError::Stale)) && let Some(settle) = settle {
+                if matches!(result, Ok(_) | Err(CommitError::Stale))
+                    && let Some(settle) = settle
+                {
                     self.kernel.release(settle);
                 }
                 drop(answer.send(result));
@@ -160,9 +174,13 @@ impl State {
             Job::Claim { limit, now_ms, answer } => {
                 drop(answer.send(self.kernel.claim(&self.connection, limit, now_ms).map_err(|error| fault(&error))));
             }
-            Job::NextDue(answer) => drop(answer.send(self.kernel.next_due(&self.connection).map_err(|error| fault(&error)))),
+            Job::NextDue(answer) => {
+                drop(answer.send(self.kernel.next_due(&self.connection).map_err(|error| fault(&error))))
+            }
             Job::Query(query) => query.run(&self.connection),
-            Job::Plan { sql, answer } => drop(answer.send(texts(&self.connection, &format!("EXPLAIN QUERY PLAN {sql}"), 3))),
+            Job::Plan { sql, answer } => {
+                drop(answer.send(texts(&self.connection, &format!("EXPLAIN QUERY PLAN {sql}"), 3)))
+            }
             Job::Inspect { sql, answer } => drop(answer.send(texts(&self.connection, sql, 0))),
             Job::Commit(..) | Job::Fail { .. } => {}
         }
@@ -171,7 +189,7 @@ impl State {
 
 fn refuse(job: Job, fault: Fault) {
     match job {
-        Job::Commit(_, answer) => drop(answer.send(Err(CommitError::Failed(fault)))),
+        Job::Commit(_, answer) => drop(answer.send(Err(fault.into()))),
         Job::Fail { answer, .. } => drop(answer.send(Err(fault))),
         _ => {}
     }
@@ -180,7 +198,10 @@ fn refuse(job: Job, fault: Fault) {
 fn texts(connection: &Connection, sql: &str, column: usize) -> Result<Vec<String>, Fault> {
     let read = || -> rusqlite::Result<Vec<String>> {
         let mut statement = connection.prepare(sql)?;
-        let rows = statement.raw_query().mapped(|row| row.get::<_, rusqlite::types::Value>(column)).collect::<Result<Vec<_>, _>>()?;
+        let rows = statement
+            .raw_query()
+            .mapped(|row| row.get::<_, rusqlite::types::Value>(column))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(rows.into_iter().map(text).collect())
     };
     read().map_err(|error| fault(&error))

@@ -1,0 +1,102 @@
+//! `up`: opens the application, listens, delivers messages, and finishes what runs before it ends.
+
+use crate::app::{self, App};
+use crate::cli::Up;
+use crate::demo;
+use crate::print;
+use crate::settings::Settings;
+use callboard::{Fault, Tenant, Uri};
+use callboard_engines::delivery;
+use callboard_gateways::http::{self, Asset, Assets, HttpOptions, Pages, Tenants};
+use std::net::IpAddr;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// Runs until the process is told to end.
+///
+/// # Errors
+/// What keeps it from starting: the address, the data folder, the settings.
+pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault> {
+    let listen = settings.get("listen");
+    let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
+    let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
+    let app = app::open(settings).await?;
+    let (stop, stopped) = watch::channel(false);
+    let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
+    let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped)));
+    greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
+    told_to_end().await;
+    tracing::info!("ending: what runs is finished first; a second signal ends at once");
+    drop(stop.send(true));
+    let finished = async {
+        let (served, delivered) = tokio::join!(serving, delivering);
+        served.map_err(|error| Fault::bug(error.to_string()))?;
+        delivered.map_err(|error| Fault::bug(error.to_string()))
+    };
+    tokio::select! {
+        result = finished => result,
+        () = told_to_end() => Ok(()),
+    }
+}
+
+async fn greet(settings: &Settings, arguments: &Up, app: &App, url: &str) -> Result<(), Fault> {
+    if !arguments.demo {
+        print(&format!("Showrunner is at {url}\n"));
+        return Ok(());
+    }
+    let seeded = demo::seed(&app.host, settings.get("tenant")).await?;
+    print(&format!("\nShowrunner is at {url}\n\n  channel  {url}/\n  studio   {url}/studio\n  owner    {}\n", demo::OWNER_EMAIL));
+    match &seeded.password {
+        Some(password) => print(&format!("  password {password}   (shown this once)\n\n")),
+        None => print("  password was shown when the demo was made; `showrunner owner` makes another owner\n\n"),
+    }
+    tokio::spawn(seeded.fill());
+    Ok(())
+}
+
+fn readable(address: &str) -> String {
+    address.replace("0.0.0.0", "localhost").replace("127.0.0.1", "localhost").replace("[::1]", "localhost")
+}
+
+fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
+    let what = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another with `--listen 127.0.0.1:8081`".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "the system does not allow it; choose a port above 1023".to_owned(),
+        _ => format!("{error}; write it as `--listen 127.0.0.1:8080`"),
+    };
+    Fault::unavailable("listen.taken", format!("cannot listen on {listen}: {what}"))
+}
+
+fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
+    let default = Some(Tenant::new(settings.get("tenant")));
+    let mut options = HttpOptions::new(Tenants::Resolved { default, suffix: settings.get("platform").to_owned() });
+    options.pages = Some(Pages { fault: Uri::parse("/fault")?, sign_in: Uri::parse("/sign-in")? });
+    options.assets = app::ASSETS.iter().fold(Assets::default(), |assets, (file, media_type, plain, br, gzip)| {
+        let asset = Asset::new(media_type, *plain).br(*br).gzip(*gzip);
+        assets.with(file, asset)
+    });
+    for address in settings.get("proxies").split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        let parsed: IpAddr = address.parse().map_err(|_| Fault::bad_input("settings", format!("proxies: `{address}` is no IP address")))?;
+        options.proxies.push(parsed);
+    }
+    Ok(options)
+}
+
+async fn wait(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone means the process ends too.
+    drop(stopped.wait_for(|stopped| *stopped).await);
+}
+
+/// Waits for Ctrl-C or a polite request to end.
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
