@@ -10,7 +10,7 @@ use callboard_engines::folder::DataFolder;
 use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
 use callboard_engines::sqlite::{Options, Sqlite};
-use callboard_handlers::authenticate::Authenticate;
+use callboard_handlers::Authenticate;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) fn all_services() -> Vec<Service> {
         identity::service(),
         access::service(),
         catalogue::service(),
-        media::service(),
+        //MEDIA
         watching::service(),
         site::service(),
         studio::service(),

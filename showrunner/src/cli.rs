@@ -17,9 +17,6 @@ pub(crate) struct Cli {
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
-    /// Folder of records, blobs and the signing key
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
     /// Services this process runs, separated by commas
     #[arg(long, global = true, value_name = "A,B")]
     pub(crate) services: Option<String>,
@@ -29,6 +26,14 @@ pub(crate) struct Common {
     /// What is logged: error, warn, info, debug, or a filter such as `media=debug`
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+}
+
+/// Where the data folder is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Folder {
+    /// Folder of records, blobs and the signing key
+    #[arg(long = "data", alias = "data-dir", value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -44,9 +49,14 @@ pub(crate) enum Command {
         format: Format,
     },
     /// Every setting, its value and where it came from
-    Config,
+    Config {
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Make a channel
     Tenant {
+        #[command(flatten)]
+        folder: Folder,
         /// Its name in addresses: letters, digits and dashes
         name: String,
         /// Its title
@@ -55,6 +65,8 @@ pub(crate) enum Command {
     },
     /// Make the first owner of a channel; without --password one is made up and shown once
     Owner {
+        #[command(flatten)]
+        folder: Folder,
         /// Their e-mail address
         email: String,
         /// Their name
@@ -71,6 +83,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
     /// Address and port
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
@@ -85,6 +99,9 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// Such as `/series?limit=3`
     pub(crate) uri: String,
+    /// Folder of records, blobs and the signing key
+    #[arg(long = "data-dir", value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
     /// The input, as JSON; `@file` reads it from a file, `-` from standard input
     #[arg(long, short)]
     pub(crate) data: Option<String>,
@@ -107,11 +124,20 @@ pub(crate) enum Format {
 }
 
 impl Cli {
+    fn folder(&self) -> Option<&PathBuf> {
+        match &self.command {
+            Command::Up(Up { folder, .. }) | Command::Config { folder } => folder.folder.as_ref(),
+            Command::Tenant { folder, .. } | Command::Owner { folder, .. } => folder.folder.as_ref(),
+            Command::Call(call) => call.folder.as_ref(),
+            Command::Map { .. } => None,
+        }
+    }
+
     /// Settings that were given as flags.
     pub(crate) fn flags(&self) -> HashMap<&'static str, String> {
         let mut flags = HashMap::new();
         let mut set = |name, value: Option<String>| value.map(|value| flags.insert(name, value));
-        set("data", self.common.data.as_ref().map(|path| path.display().to_string()));
+        set("data", self.folder().map(|path| path.display().to_string()));
         set("services", self.common.services.clone());
         set("log", self.common.log.clone());
         if let Command::Up(up) = &self.command {

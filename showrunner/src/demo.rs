@@ -92,7 +92,7 @@ impl Demo {
     async fn owner(&self) -> Result<Principal, Fault> {
         let members = self.read("/members").await?;
         let items = members["items"].as_array().cloned().unwrap_or_default();
-        let is_owner = |member: &&Value| member["roles"].as_array().is_some_and(|roles| roles.contains(&json!("owner")));
+        let is_owner = |member: &&Value| member["role"] == "owner";
         let owner = items.iter().find(is_owner).and_then(|member| member["id"].as_str());
         let id = owner.ok_or_else(|| Fault::bug("the demo has no owner after making one"))?;
         Ok(Principal::person(id, &["viewer", "editor", "owner"]))

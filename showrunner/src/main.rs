@@ -53,7 +53,7 @@ pub(crate) fn print(text: &str) {
 fn run(cli: &Cli) -> Result<ExitCode, Fault> {
     let settings = load_settings(cli)?;
     match &cli.command {
-        Command::Config => print(&config_table(&settings)),
+        Command::Config { .. } => print(&config_table(&settings)),
         Command::Map { format } => print(&draw(*format)?),
         Command::Up(arguments) => {
             log::start(&settings)?;
@@ -63,12 +63,12 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Tenant { name, title } => {
+        Command::Tenant { name, title, .. } => {
             let data = json!({"name": name, "title": title});
             let made = block_on(call::as_operator(&settings, settings.get("tenant"), Kind::Post, "/tenants", Data::json(&data)))?;
             print(&format!("channel `{}` is made; its address is /@{name}/\n", made.json()["name"].as_str().unwrap_or(name)));
         }
-        Command::Owner { email, name, tenant, password } => {
+        Command::Owner { email, name, tenant, password, .. } => {
             let mut data = json!({"email": email, "name": name});
             if let Some(password) = password {
                 data["password"] = json!(password);

@@ -27,7 +27,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
-    drop(stop.send(true));
+    stop.send_replace(true);
     let finished = async {
         let (served, delivered) = tokio::join!(serving, delivering);
         served.map_err(|error| Fault::bug(error.to_string()))?;
@@ -73,7 +73,7 @@ fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
     options.pages = Some(Pages { fault: Uri::parse("/fault")?, sign_in: Uri::parse("/sign-in")? });
     options.assets = app::ASSETS.iter().fold(Assets::default(), |assets, (file, media_type, plain, br, gzip)| {
         let asset = Asset::new(media_type, *plain).br(*br).gzip(*gzip);
-        assets.with(file, asset)
+        assets.with(format!("/assets/{file}"), asset)
     });
     for address in settings.get("proxies").split(',').map(str::trim).filter(|address| !address.is_empty()) {
         let parsed: IpAddr = address.parse().map_err(|_| Fault::bad_input("settings", format!("proxies: `{address}` is no IP address")))?;
