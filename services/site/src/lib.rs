@@ -1,0 +1,53 @@
+//! The pages of viewers: home, series, watch, sign-in, one's own, and the pictures drawn for what has none. It keeps no
+//! records; it reads from the other services with the viewer's own authority.
+
+mod about;
+mod art;
+mod card;
+mod contracts;
+mod fault;
+mod frame;
+mod home;
+mod icons;
+mod lettering;
+mod me;
+mod pictures;
+mod series;
+mod sign_in;
+mod theme;
+mod watch;
+mod wording;
+
+use callboard::Kind::{Form, Page};
+use callboard::Service;
+use callboard::Stranger::{Denied, NotFound};
+use callboard::Who::{Anyone, Services, SignedIn};
+
+/// The service.
+pub fn service() -> Service {
+    Service::new("site")
+        .on(Page, "/", home::show, Anyone, Denied)
+        .on(Page, "/series/{slug}", series::show, Anyone, Denied)
+        .on(Page, "/series/{slug}/{season}", series::show_season, Anyone, Denied)
+        .on(Page, "/watch/{pid}", watch::find, Anyone, Denied)
+        .on(Page, "/watch/{pid}/{slug}", watch::show, Anyone, Denied)
+        .relay()
+        .on(Page, "/sign-in", sign_in::show_sign_in, Anyone, Denied)
+        .on(Form, "/sign-in", sign_in::sign_in, Anyone, Denied)
+        .relay()
+        .on(Page, "/sign-up", sign_in::show_sign_up, Anyone, Denied)
+        .on(Form, "/sign-up", sign_in::sign_up, Anyone, Denied)
+        .relay()
+        .on(Form, "/sign-out", sign_in::sign_out, SignedIn, Denied)
+        .relay()
+        .on(Page, "/me/settings", me::show_settings, SignedIn, Denied)
+        .on(Page, "/me/history", me::show_history, SignedIn, Denied)
+        .on(Form, "/me/history", me::forget, SignedIn, Denied)
+        .relay()
+        .on(Page, "/art/{kind}/{id}", pictures::show, Anyone, NotFound)
+        .relay()
+        .on(Page, "/theme.css", theme::show, Anyone, Denied)
+        .on(Page, "/about/function", about::show_function, Anyone, Denied)
+        .on(Page, "/fault", fault::show, Services, NotFound)
+        .setting("site.demo", "no", "`yes` where every page says that this is a demo and where to begin")
+}

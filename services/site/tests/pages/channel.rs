@@ -1,0 +1,188 @@
+//! A channel to show: services that answer as the contracts say, with one series of everything that pages tell apart.
+
+use callboard::Kind::{Delete, Get, Post};
+use callboard::Stranger::Denied;
+use callboard::Who::{Anyone, SignedIn};
+use callboard::{Cookie, Data, Empty, Env, Fault, Msg, Principal, Reply, Service};
+use serde_json::{Value, json};
+
+/// The services behind the pages.
+pub(crate) fn services() -> Vec<Service> {
+    vec![site::service(), callboard::operator::service(), channel()]
+}
+
+fn channel() -> Service {
+    Service::new("channel")
+        .on(Get, "/tenant", tenant, Anyone, Denied)
+        .on(Get, "/home", home, Anyone, Denied)
+        .on(Get, "/series/by-slug/{slug}", by_slug, Anyone, Denied)
+        .on(Get, "/series/{id}", series, Anyone, Denied)
+        .on(Get, "/series/{id}/episodes", episodes, Anyone, Denied)
+        .on(Get, "/episodes/by-pid/{pid}", by_pid, Anyone, Denied)
+        .on(Get, "/episodes/{id}", episode, Anyone, Denied)
+        .on(Post, "/episodes/{id}/playback", playback, Anyone, Denied)
+        .on(Get, "/access/episodes/{id}", access, Anyone, Denied)
+        .on(Get, "/me", me, SignedIn, Denied)
+        .on(Get, "/me/positions", positions, SignedIn, Denied)
+        .on(Get, "/me/positions/{id}", position, SignedIn, Denied)
+        .on(Delete, "/me/positions/{id}", forget, SignedIn, Denied)
+        .on(Post, "/sessions", sign_in, Anyone, Denied)
+        .on(Post, "/accounts", sign_up, Anyone, Denied)
+        .on(Delete, "/sessions/current", sign_out, SignedIn, Denied)
+}
+
+type Answer = Result<Reply<Value>, Fault>;
+
+async fn tenant(_: Env, _: Msg<Empty>) -> Answer {
+    Ok(Reply::ok(json!({"name": "demo", "title": "Tides & Co", "tagline": "Short films by the sea", "accent": null,
+        "accent_dark": "#ff7a3d", "accent_light": "#c2410c", "logo": null, "version": 3})))
+}
+
+fn is_editor(env: &Env) -> bool {
+    env.principal().has_role("editor")
+}
+
+fn missing() -> Fault {
+    Fault::not_found("episode.not_found", "there is no such episode, or it is not open to you")
+}
+
+/// Id, number, access, state and length of every episode; `e4` is private.
+fn all(env: &Env) -> Vec<Value> {
+    let rows = [
+        ("e1", "public", "ready"),
+        ("e2", "members", "playable"),
+        ("e3", "public", "processing"),
+        ("e4", "private", "ready"),
+        ("e5", "public", "failed"),
+        ("e6", "public", ""),
+    ];
+    let shown = rows.iter().enumerate().filter(|(_, row)| row.1 != "private" || is_editor(env));
+    shown
+        .map(|(at, (id, access, state))| {
+            let media = if state.is_empty() {
+                Value::Null
+            } else {
+                json!({"asset": "a", "version": null, "state": state, "duration_ms": 20_000})
+            };
+            json!({"id": id, "pid": format!("pid-{id}"), "slug": "night", "series": "s1", "season": 1, "number": at + 1,
+                "title": format!("Night <{}>", at + 1), "short_text": "Nobody sleeps.", "long_text": "", "tags": [],
+                "access": access, "active": true, "version": 1, "media": media})
+        })
+        .collect()
+}
+
+fn one(env: &Env, field: &str, value: &str) -> Answer {
+    all(env).into_iter().find(|episode| episode[field] == value).map(Reply::ok).ok_or_else(missing)
+}
+
+async fn home(env: Env, _: Msg<Empty>) -> Answer {
+    if env.tenant().as_str() == "empty" {
+        return Ok(Reply::ok(json!({"hero": [], "carousels": []})));
+    }
+    let series = json!({"kind": "series", "id": "s1", "pid": "pid-e1", "slug": "tides", "title": "Tides", "short_text": "The sea comes in.", "created_ms": 1});
+    let card = json!({"kind": "episode", "id": "e2", "pid": "pid-e2", "slug": "night", "title": "Night <2>", "short_text": "",
+        "series_title": "Tides", "badge": "Members", "duration_ms": 20_000, "created_ms": 1});
+    Ok(Reply::ok(
+        json!({"hero": [series.clone()], "carousels": [{"title": "What's new", "cards": [card]}, {"title": "Drama", "cards": [series]}]}),
+    ))
+}
+
+fn tides() -> Value {
+    json!({"id": "s1", "slug": "tides", "title": "Tides", "short_text": "The sea comes in.", "long_text": "And goes out.",
+        "genres": ["Drama"], "tags": [], "access": "public", "active": true, "version": 1, "episode_count": 5, "created_ms": 1, "updated_ms": 1})
+}
+
+async fn by_slug(_: Env, msg: Msg<Empty>) -> Answer {
+    match msg.param("slug") {
+        "tides" => Ok(Reply::ok(tides())),
+        "tide" => Ok(Reply::ok(json!({"moved_to": "tides"}))),
+        _ => Err(Fault::not_found("series.not_found", "there is no such series")),
+    }
+}
+
+async fn series(_: Env, msg: Msg<Empty>) -> Answer {
+    if msg.param("id") == "s1" { Ok(Reply::ok(tides())) } else { Err(missing()) }
+}
+
+async fn episodes(env: Env, _: Msg<Data>) -> Answer {
+    Ok(Reply::ok(json!({"seasons": [{"number": 1, "title": "Season 1", "episodes": all(&env)}], "next": null})))
+}
+
+async fn by_pid(env: Env, msg: Msg<Empty>) -> Answer {
+    one(&env, "pid", msg.param("pid"))
+}
+
+async fn episode(env: Env, msg: Msg<Empty>) -> Answer {
+    one(&env, "id", msg.param("id"))
+}
+
+async fn playback(_: Env, msg: Msg<Empty>) -> Answer {
+    let id = msg.param("id");
+    let protected = id != "e1";
+    let folder = if protected { format!("/media/~pass/{id}/full") } else { format!("/media/{id}/full") };
+    Ok(Reply::ok(
+        json!({"src": format!("{folder}/master.m3u8"), "poster": format!("{folder}/poster.jpg"), "version": "full",
+        "expires_ms": null, "protected": protected}),
+    ))
+}
+
+async fn access(env: Env, msg: Msg<Empty>) -> Answer {
+    let is_open = msg.param("id") != "e2" || *env.principal() != Principal::Nobody;
+    Ok(Reply::ok(if is_open {
+        json!({"visible": true, "may_watch": true, "rule": "public", "reason": "everybody may watch it", "remedy": null})
+    } else {
+        json!({"visible": true, "may_watch": false, "rule": "members", "reason": "only members of this channel may watch it", "remedy": "sign in or sign up"})
+    }))
+}
+
+async fn me(_: Env, _: Msg<Empty>) -> Answer {
+    Ok(Reply::ok(
+        json!({"id": "viewer", "name": "Vera", "email": "vera@example.org", "roles": ["viewer"], "version": 1}),
+    ))
+}
+
+async fn positions(env: Env, _: Msg<Data>) -> Answer {
+    if env.tenant().as_str() == "empty" {
+        return Ok(Reply::ok(json!({"items": []})));
+    }
+    let at = |episode: &str| json!({"episode": episode, "position_ms": 12_000, "duration_ms": 20_000, "updated_ms": 5});
+    Ok(Reply::ok(json!({"items": [at("e2"), at("gone")]})))
+}
+
+async fn position(_: Env, msg: Msg<Empty>) -> Answer {
+    let position_ms = if msg.param("id") == "e2" { 12_000 } else { 0 };
+    Ok(Reply::ok(
+        json!({"episode": msg.param("id"), "position_ms": position_ms, "duration_ms": 20_000, "updated_ms": 0}),
+    ))
+}
+
+async fn forget(_: Env, msg: Msg<Empty>) -> Result<Reply, Fault> {
+    if msg.param("id") == "e2" { Ok(Reply::nothing()) } else { Err(missing()) }
+}
+
+fn session() -> Reply<Value> {
+    Reply::ok(json!({"id": "viewer", "name": "Vera", "roles": ["viewer"]})).cookie(Cookie {
+        name: "session",
+        value: "token".to_owned(),
+        age_s: 60,
+    })
+}
+
+async fn sign_in(_: Env, msg: Msg<Value>) -> Answer {
+    match msg.data["password"].as_str() {
+        Some("correct horse") => Ok(session()),
+        _ => Err(Fault::denied("session.refused", "address or password is wrong; try again")),
+    }
+}
+
+async fn sign_up(_: Env, msg: Msg<Value>) -> Answer {
+    if msg.data["password"].as_str().is_some_and(|password| password.len() >= 10) {
+        return Ok(session());
+    }
+    Err(Fault::bad_input("password.too_short", "the password is too short")
+        .field("password", "use at least 10 characters"))
+}
+
+async fn sign_out(_: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
+    Ok(Reply::nothing().cookie(Cookie { name: "session", value: String::new(), age_s: 0 }))
+}

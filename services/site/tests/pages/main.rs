@@ -1,0 +1,256 @@
+//! The pages, opened by people of every kind against a channel that answers as the contracts say.
+
+mod channel;
+mod outline;
+
+use callboard::{Answer, AnswerBody, Fault, Outcome};
+use callboard_bench::Bench;
+use insta::assert_snapshot;
+use outline::outline;
+use std::collections::HashMap;
+
+async fn bench() -> Bench {
+    Bench::new(channel::services()).await
+}
+
+fn text(answer: &Answer) -> String {
+    match &answer.body {
+        AnswerBody::Bytes { bytes, .. } => String::from_utf8(bytes.to_vec()).expect("pages are UTF-8"),
+        body => panic!("a page has text, not {body:?}"),
+    }
+}
+
+/// What somebody reads on a page.
+fn read(answer: Result<Answer, Fault>) -> String {
+    outline(&text(&answer.expect("the page opens")))
+}
+
+fn location(answer: Result<Answer, Fault>) -> String {
+    match answer.expect("an answer").outcome {
+        Outcome::SeeOther(path) | Outcome::Moved(path) => path,
+        outcome => panic!("expected a redirect, not {outcome:?}"),
+    }
+}
+
+#[tokio::test]
+async fn home_shows_the_hero_and_the_rows() {
+    let bench = bench().await;
+    assert_snapshot!("home_nobody", read(bench.nobody().with("origin", "https://tides.example").page("/").await));
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_continues_first_and_what_is_gone_is_left_out() {
+    let bench = bench().await;
+    let page = read(bench.viewer().page("/").await);
+    let (continued, new) = (page.find("h2 Continue watching"), page.find("h2 What"));
+    assert!(continued.expect("the row") < new.expect("the row"), "{page}");
+    assert!(page.contains("progress value=12000 max=20000") && !page.contains("gone"), "{page}");
+}
+
+#[tokio::test]
+async fn an_empty_channel_says_what_to_do_next() {
+    let bench = bench().await;
+    let editor = read(bench.editor().in_tenant("empty").page("/").await);
+    assert!(editor.contains("a href=/studio/series/new Make a series"), "{editor}");
+    let nobody = read(bench.nobody().in_tenant("empty").page("/").await);
+    assert!(nobody.contains("a href=/sign-in Sign in") && !nobody.contains("studio"), "{nobody}");
+}
+
+#[tokio::test]
+async fn a_series_shows_its_episodes_in_order() {
+    let bench = bench().await;
+    assert_snapshot!(
+        "series_nobody",
+        read(bench.nobody().with("origin", "https://tides.example").page("/series/tides").await)
+    );
+}
+
+#[tokio::test]
+async fn a_series_goes_on_where_the_viewer_stopped() {
+    let bench = bench().await;
+    let page = read(bench.viewer().page("/series/tides").await);
+    assert!(page.contains("a href=/watch/pid-e2/night Continue with episode 2"), "{page}");
+}
+
+#[tokio::test]
+async fn old_and_wrong_addresses_lead_to_the_right_one() {
+    let bench = bench().await;
+    assert_eq!(location(bench.nobody().page("/series/tide").await), "/series/tides");
+    assert_eq!(location(bench.nobody().page("/series/tide/1").await), "/series/tides/1");
+    assert_eq!(location(bench.nobody().page("/watch/pid-e1/wrong").await), "/watch/pid-e1/night");
+    assert_eq!(location(bench.nobody().page("/watch/pid-e1").await), "/watch/pid-e1/night");
+    for nowhere in ["/series/none", "/series/tides/9", "/series/tides/first", "/watch/none/x"] {
+        assert_eq!(bench.nobody().page(nowhere).await.expect_err(nowhere).status(), 404, "{nowhere}");
+    }
+}
+
+#[tokio::test]
+async fn a_public_episode_plays_for_everybody() {
+    let bench = bench().await;
+    assert_snapshot!(
+        "watch_nobody",
+        read(bench.nobody().with("origin", "https://tides.example").page("/watch/pid-e1/night").await)
+    );
+}
+
+#[tokio::test]
+async fn a_members_episode_is_locked_with_the_reason_and_plays_after_sign_in() {
+    let bench = bench().await;
+    let locked = read(bench.nobody().page("/watch/pid-e2/night").await);
+    assert!(locked.contains("h2 Only members of this channel may watch it\np Sign in or sign up."), "{locked}");
+    assert!(locked.contains("a href=/sign-in?next=%2Fwatch%2Fpid-e2%2Fnight Sign in"), "{locked}");
+    assert!(!locked.contains("show-player") && !locked.contains("/media/"), "{locked}");
+    let answer = bench.viewer().page("/watch/pid-e2/night").await;
+    let headers = answer.as_ref().expect("the page opens").headers.clone();
+    assert!(
+        headers.contains(&("cache-control", "private, no-store".to_owned())),
+        "a pass is kept by nobody: {headers:?}"
+    );
+    let open = read(answer);
+    assert!(
+        open.contains(
+            "show-player src=/media/~pass/e2/full/master.m3u8 position-ms=12000 position-uri=/api/me/positions/e2"
+        ),
+        "{open}"
+    );
+}
+
+#[tokio::test]
+async fn a_private_episode_is_nowhere_for_a_viewer() {
+    let bench = bench().await;
+    assert_eq!(bench.viewer().page("/watch/pid-e4/night").await.expect_err("hidden").status(), 404);
+    assert_eq!(bench.viewer().page("/art/still/e4").await.expect_err("hidden").status(), 404);
+    assert!(!read(bench.viewer().page("/series/tides").await).contains("pid-e4"));
+    assert!(read(bench.editor().page("/watch/pid-e4/night").await).contains("show-player"));
+}
+
+#[tokio::test]
+async fn what_cannot_play_yet_says_why() {
+    let bench = bench().await;
+    let preparing = text(&bench.nobody().page("/watch/pid-e3/night").await.expect("the page opens"));
+    assert!(preparing.contains("data-waiting=\"/api/episodes/e3/**\"") && preparing.contains("being prepared"));
+    for (address, viewer, editor) in [
+        ("/watch/pid-e5/night", "could not be prepared", "Open in the studio"),
+        ("/watch/pid-e6/night", "still to come", "Upload one"),
+    ] {
+        assert!(read(bench.viewer().page(address).await).contains(viewer), "{address}");
+        assert!(read(bench.editor().page(address).await).contains(editor), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn pictures_are_stills_of_what_may_be_watched_and_drawn_otherwise() {
+    let bench = bench().await;
+    assert_eq!(location(bench.nobody().page("/art/still/e1").await), "/media/e1/full/poster.jpg");
+    let drawn = text(&bench.nobody().page("/art/still/e2").await.expect("a picture"));
+    assert!(drawn.starts_with("<svg"), "{drawn}");
+    assert!(text(&bench.nobody().page("/art/poster/s1").await.expect("a picture")).contains("viewBox=\"0 0 600 900\""));
+    assert_eq!(bench.nobody().page("/art/banner/s1").await.expect_err("no such kind").status(), 404);
+    assert!(text(&bench.nobody().page("/art/logo/current").await.expect("a picture")).contains("#ff7a3d"));
+}
+
+#[tokio::test]
+async fn signing_in_leads_back_and_a_wrong_password_keeps_what_was_typed() {
+    let bench = bench().await;
+    let answer = bench.nobody().form("/sign-in", "email=a%40b.org&password=correct+horse&next=%2Fseries%2Ftides").await;
+    assert_eq!(answer.as_ref().expect("an answer").cookies[0].value, "token");
+    assert_eq!(location(answer), "/series/tides");
+    let outside = bench.nobody().form("/sign-in", "email=a&password=correct+horse&next=%2F%2Fevil.example").await;
+    assert_eq!(location(outside), "/");
+    let wrong = bench.nobody().form("/sign-in", "email=%22%3Ca%3E&password=no").await.expect("the page again");
+    assert!(wrong.cookies.is_empty());
+    let page = read(Ok(wrong));
+    assert!(page.contains("Address or password is wrong; try again."), "{page}");
+    assert!(page.contains("name=email value=&#34;&#60;a&#62;"), "what was typed is text, never markup: {page}");
+}
+
+#[tokio::test]
+async fn signing_up_says_beside_the_field_what_is_wrong() {
+    let bench = bench().await;
+    let page = text(
+        &bench.nobody().form("/sign-up", "name=Vera&email=a%40b.org&password=short").await.expect("the page again"),
+    );
+    assert!(page.contains("id=\"password-error\">Use at least 10 characters.</p>"), "{page}");
+    assert!(page.contains("value=\"Vera\"") && !page.contains("short"), "a password is never sent back");
+    assert_eq!(location(bench.nobody().form("/sign-up", "name=Vera&email=a%40b.org&password=long+enough").await), "/");
+}
+
+#[tokio::test]
+async fn signing_out_takes_the_cookie_back() {
+    let bench = bench().await;
+    let answer = bench.viewer().form("/sign-out", "").await;
+    assert_eq!(answer.as_ref().expect("an answer").cookies[0].value, "");
+    assert_eq!(location(answer), "/");
+}
+
+#[tokio::test]
+async fn ones_own_pages_are_ones_own() {
+    let bench = bench().await;
+    for page in ["/me/settings", "/me/history"] {
+        assert_eq!(bench.nobody().page(page).await.expect_err("nobody").status(), 401, "{page}");
+    }
+    assert_snapshot!("settings_viewer", read(bench.viewer().page("/me/settings").await));
+    let history = read(bench.viewer().page("/me/history").await);
+    assert!(history.contains("input type=hidden name=episode value=e2"), "{history}");
+    assert_eq!(location(bench.viewer().form("/me/history", "episode=e2").await), "/me/history");
+    assert!(bench.viewer().form("/me/history", "episode=..%2Fx").await.is_err());
+}
+
+#[tokio::test]
+async fn a_fault_has_a_page_even_where_the_channel_is_unknown() {
+    let query = "/fault?status=404&code=no_such_uri&title=Nothing+here&message=there+is+nothing+at+%2Fx";
+    let bench = bench().await;
+    assert_snapshot!("fault", read(bench.service().page(query).await));
+    assert_eq!(bench.nobody().page(query).await.expect_err("not from outside").status(), 404);
+    let alone = Bench::new(vec![site::service()]).await;
+    assert!(read(alone.service().page(query).await).contains("h1 Nothing here"));
+}
+
+#[tokio::test]
+async fn the_demo_shows_the_function_that_served_a_page() {
+    let settings = [("site.demo", "yes"), ("callboard.functions", "anyone")];
+    let settings: HashMap<String, String> =
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let bench = Bench::with_settings(channel::services(), settings).await;
+    let home = read(bench.nobody().page("/").await);
+    assert!(home.contains("a href=/about/function?uri=%2F See the function that served this page"), "{home}");
+    let about = text(&bench.nobody().page("/about/function?uri=/series/tides").await.expect("the page opens"));
+    assert!(about.contains("site::series::show") && about.contains("pub(crate) async fn show(env: Env"), "{about}");
+    let plain = Bench::new(channel::services()).await;
+    assert!(!read(plain.nobody().page("/").await).contains("demo"), "without the demo there is no strip");
+    assert_eq!(plain.nobody().page("/about/function?uri=/").await.expect_err("owners only").status(), 404);
+}
+
+#[tokio::test]
+async fn links_of_a_mounted_channel_stay_below_its_mount() {
+    let bench = bench().await;
+    for address in ["/", "/series/tides", "/watch/pid-e1/night", "/sign-in"] {
+        let page = text(&bench.nobody().with("mount", "/@demo").page(address).await.expect("the page opens"));
+        for link in page.split("<a ").skip(1).chain(page.split("<img ").skip(1)).chain(page.split("<form ").skip(1)) {
+            let tag = link.split('>').next().expect("a tag ends");
+            let tag = format!(" {tag}");
+            let target =
+                ["href", "src", "action"].iter().find_map(|name| outline::value(&tag, name)).expect("a target");
+            assert!(target.starts_with("/@demo/") || target.starts_with('#'), "{address}: {target}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_page_has_anything_inline_or_from_elsewhere() {
+    let bench = bench().await;
+    for address in ["/", "/series/tides", "/watch/pid-e1/night", "/watch/pid-e2/night", "/me/settings", "/me/history"] {
+        let page = text(&bench.viewer().page(address).await.expect("the page opens"));
+        assert!(!page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick="), "{address}");
+        assert!(page.split("<script").skip(1).all(|script| script.contains(" src=\"/")), "{address}");
+        assert!(!page.contains("http://") && !page.contains("https://"), "{address}");
+        assert!(!page.contains("<1>") && !page.contains("<2>"), "{address}: a title is text, never markup");
+    }
+}
+
+#[tokio::test]
+async fn the_accent_is_a_stylesheet_of_its_own() {
+    let bench = bench().await;
+    let css = text(&bench.nobody().page("/theme.css?v=3").await.expect("a stylesheet"));
+    assert_eq!(css, ":root{--accent:light-dark(#c2410c,#ff7a3d);--on-accent:light-dark(#ffffff,#1a0d05)}\n");
+}
