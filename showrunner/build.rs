@@ -11,8 +11,10 @@ fn main() {
         println!("cargo::error=web/dist is not built; run `cargo xtask up`, or `npm ci && npm run build` in web/");
         return;
     };
-    let manifest: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).expect("web/dist/manifest.json is a JSON object");
-    let names: Vec<(&str, &str)> = manifest.iter().filter_map(|(logical, file)| Some((logical.as_str(), file.as_str()?))).collect();
+    let manifest: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&text).expect("web/dist/manifest.json is a JSON object");
+    let names: Vec<(&str, &str)> =
+        manifest.iter().filter_map(|(logical, file)| Some((logical.as_str(), file.as_str()?))).collect();
     write("names.rs", &format!("&{names:?}"));
     let mut built = String::from("&[\n");
     let files = fs::read_dir(&dist).expect("web/dist is a folder").filter_map(Result::ok).map(|entry| entry.path());
@@ -22,7 +24,8 @@ fn main() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("built files have plain names");
         let embed = |suffix: &str| format!("include_bytes!({:?})", format!("{}{suffix}", path.display()));
         let media_type = media_type(path).expect("the list holds files of known types");
-        writeln!(built, "({name:?}, {media_type:?}, {}, {}, {}),", embed(""), embed(".br"), embed(".gz")).expect("a string takes every write");
+        writeln!(built, "({name:?}, {media_type:?}, {}, {}, {}),", embed(""), embed(".br"), embed(".gz"))
+            .expect("a string takes every write");
     }
     built.push(']');
     write("assets.rs", &built);

@@ -55,7 +55,10 @@ pub(crate) fn chosen_services(settings: &Settings) -> Result<Vec<Service>, Fault
     let names: Vec<&str> = wanted.split(',').map(str::trim).collect();
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|service| service.name == **name)) {
         let known: Vec<_> = all.iter().map(|service| service.name).collect();
-        return Err(Fault::bad_input("settings", format!("there is no service `{unknown}`; there are {}", known.join(", "))));
+        return Err(Fault::bad_input(
+            "settings",
+            format!("there is no service `{unknown}`; there are {}", known.join(", ")),
+        ));
     }
     Ok(all.into_iter().filter(|service| names.contains(&service.name)).collect())
 }
@@ -82,7 +85,10 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         entropy: entropy.clone(),
         machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
     };
-    let assets = NAMES.iter().map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}"))).collect::<HashMap<_, _>>();
+    let assets = NAMES
+        .iter()
+        .map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}")))
+        .collect::<HashMap<_, _>>();
     let host = Host::builder(ports)
         .services(chosen_services(settings)?)
         .handler(Authenticate::new())
@@ -98,10 +104,13 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
 fn signing_key(file: &Path) -> Result<SigningKey, Fault> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let wrong = |what: String| Fault::unavailable("data.unwritable", format!("the signing key {} {what}", file.display()));
+    let wrong =
+        |what: String| Fault::unavailable("data.unwritable", format!("the signing key {} {what}", file.display()));
     match std::fs::read(file) {
         Ok(bytes) => {
-            let key = bytes.try_into().map_err(|_| wrong("does not have 32 bytes; restore it, or remove it to make a new one".to_owned()))?;
+            let key = bytes
+                .try_into()
+                .map_err(|_| wrong("does not have 32 bytes; restore it, or remove it to make a new one".to_owned()))?;
             Ok(SigningKey::new("k1", key))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -40,7 +40,7 @@ pub(crate) struct Folder {
 pub(crate) enum Command {
     /// Start everything and answer over HTTP
     Up(Up),
-    /// Call a function without a server: `showrunner call POST /series --data '{"title": "…"}'`
+    /// Call a function without a server
     Call(Call),
     /// Draw the application: services, functions, triggers, tables, flows
     Map {
@@ -94,24 +94,20 @@ pub(crate) struct Up {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = CALL_HELP)]
 pub(crate) struct Call {
-    /// GET, POST, PUT, PATCH, DELETE, PAGE or FORM
-    pub(crate) method: String,
-    /// Such as `/series?limit=3`
-    pub(crate) uri: String,
-    /// Folder of records, blobs and the signing key
+    /// Folder of records, blobs and the signing key; stands before the method
     #[arg(long = "data-dir", value_name = "DIR")]
-    pub(crate) folder: Option<PathBuf>,
-    /// The input, as JSON; `@file` reads it from a file, `-` from standard input
-    #[arg(long, short)]
-    pub(crate) data: Option<String>,
-    /// The channel
-    #[arg(long, value_name = "NAME")]
-    pub(crate) tenant: Option<String>,
-    /// Call as somebody with these roles instead of as the operator: `nobody`, or `viewer,editor`
-    #[arg(long = "as", value_name = "ROLES")]
-    pub(crate) roles: Option<String>,
+    folder: Option<PathBuf>,
+    /// METHOD URI [--data JSON|@FILE] [--type MEDIA-TYPE] [--tenant NAME] [--as PERSON:ROLE,ROLE] [--header NAME:VALUE]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "METHOD URI")]
+    pub(crate) words: Vec<String>,
 }
+
+const CALL_HELP: &str = "Examples:
+  showrunner call GET '/series?limit=3'
+  showrunner call POST /series --data '{\"title\": \"Night shift\"}' --as me:viewer,editor
+  showrunner call --data-dir /srv/channel PAGE /";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {

@@ -5,7 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use callboard::ports::Exec;
-use callboard::{Answer, AnswerBody, Data, Fault, FaultKind, Host, Intake, Kind, Outcome, Principal, Stored, Tenant, Uri};
+use callboard::{
+    Answer, AnswerBody, Data, Fault, FaultKind, Host, Intake, Kind, Outcome, Principal, Stored, Tenant, Uri,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -122,7 +124,11 @@ impl Demo {
             let Some(drawn) = SERIES.iter().position(|one| series["title"] == one.title) else { continue };
             let id = series["id"].as_str().unwrap_or_default();
             let seasons = self.read(&format!("/series/{id}/episodes")).await?;
-            let episodes = seasons["seasons"].as_array().into_iter().flatten().flat_map(|season| season["episodes"].as_array().into_iter().flatten());
+            let episodes = seasons["seasons"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .flat_map(|season| season["episodes"].as_array().into_iter().flatten());
             for episode in episodes.filter(|episode| episode["media"].is_null()) {
                 let number = episode["number"].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(1);
                 let id = episode["id"].as_str().unwrap_or_default().to_owned();
@@ -154,10 +160,17 @@ impl Demo {
 
     async fn upload(&self, episode: &str, video: Vec<u8>, priority: &str) -> Result<(), Fault> {
         let encode = |text: &str| STANDARD.encode(text);
-        let metadata = format!("filename {},episode {},priority {}", encode("drawn.mp4"), encode(episode), encode(priority));
-        let meta = [("tus-resumable", "1.0.0".to_owned()), ("upload-length", video.len().to_string()), ("upload-metadata", metadata)];
+        let metadata =
+            format!("filename {},episode {},priority {}", encode("drawn.mp4"), encode(episode), encode(priority));
+        let meta = [
+            ("tus-resumable", "1.0.0".to_owned()),
+            ("upload-length", video.len().to_string()),
+            ("upload-metadata", metadata),
+        ];
         let created = self.send(Kind::Post, "/uploads", Data::EMPTY, &meta).await?;
-        let Outcome::Created(upload) = created.outcome else { return Err(Fault::bug("an upload was made without a URI")) };
+        let Outcome::Created(upload) = created.outcome else {
+            return Err(Fault::bug("an upload was made without a URI"));
+        };
         let meta = [("tus-resumable", "1.0.0".to_owned()), ("upload-offset", "0".to_owned())];
         let accepted = self.send(Kind::Patch, upload.as_str(), Data::EMPTY, &meta).await?;
         let AnswerBody::Intake(intake) = accepted.body else { return Err(Fault::bug("an upload takes no bytes")) };
@@ -190,7 +203,12 @@ impl Seeded {
     pub(crate) async fn fill(self) {
         for (at, (episode, drawing)) in self.episodes.iter().enumerate() {
             if let Err(fault) = self.demo.fill(episode, *drawing, at == 0).await {
-                tracing::error!(fault.code = fault.code, fault.detail = fault.detail, "the demo cannot fill an episode: {}", fault.message);
+                tracing::error!(
+                    fault.code = fault.code,
+                    fault.detail = fault.detail,
+                    "the demo cannot fill an episode: {}",
+                    fault.message
+                );
                 return;
             }
         }

@@ -8,8 +8,9 @@ use tracing_subscriber::fmt::time::ChronoUtc;
 
 /// Starts logging as the settings say.
 pub(crate) fn start(settings: &Settings) -> Result<(), Fault> {
-    let filter = EnvFilter::try_new(settings.get("log"))
-        .map_err(|error| Fault::bad_input("settings", format!("log: {error}; use a level such as `info`, or `media=debug`")))?;
+    let filter = EnvFilter::try_new(settings.get("log")).map_err(|error| {
+        Fault::bad_input("settings", format!("log: {error}; use a level such as `info`, or `media=debug`"))
+    })?;
     let is_human = match settings.get("log_format") {
         "human" => true,
         "json" => false,

@@ -65,8 +65,17 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         }
         Command::Tenant { name, title, .. } => {
             let data = json!({"name": name, "title": title});
-            let made = block_on(call::as_operator(&settings, settings.get("tenant"), Kind::Post, "/tenants", Data::json(&data)))?;
-            print(&format!("channel `{}` is made; its address is /@{name}/\n", made.json()["name"].as_str().unwrap_or(name)));
+            let made = block_on(call::as_operator(
+                &settings,
+                settings.get("tenant"),
+                Kind::Post,
+                "/tenants",
+                Data::json(&data),
+            ))?;
+            print(&format!(
+                "channel `{}` is made; its address is /@{name}/\n",
+                made.json()["name"].as_str().unwrap_or(name)
+            ));
         }
         Command::Owner { email, name, tenant, password, .. } => {
             let mut data = json!({"email": email, "name": name});

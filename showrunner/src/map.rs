@@ -12,10 +12,14 @@ pub(crate) fn text(space: &Space) -> String {
     for service in &space.services {
         let rows: Vec<_> = service.bindings.iter().map(|binding| describe(service, binding)).collect();
         let width = |pick: fn(&callboard::operator::FunctionRow) -> usize| rows.iter().map(pick).max().unwrap_or(0);
-        let (trigger, uri, who) = (width(|row| row.trigger.len()), width(|row| row.uri.len()), width(|row| row.who.len()));
+        let (trigger, uri, who) =
+            (width(|row| row.trigger.len()), width(|row| row.uri.len()), width(|row| row.who.len()));
         line(&mut out, format_args!("{}", service.name));
         for row in &rows {
-            line(&mut out, format_args!("  {:trigger$}  {:uri$}  {:who$}  {}", row.trigger, row.uri, row.who, row.function));
+            line(
+                &mut out,
+                format_args!("  {:trigger$}  {:uri$}  {:who$}  {}", row.trigger, row.uri, row.who, row.function),
+            );
         }
         for flow in &service.flows {
             line(&mut out, format_args!("  flow {}: {}", flow.name, steps(flow).join(" → ")));
@@ -41,7 +45,10 @@ fn steps(flow: &Flow) -> Vec<String> {
         Undo::By(_) => " ↩",
         _ => "",
     };
-    flow.steps.iter().map(|step| format!("{}{}{}", step.id, if step.over.is_some() { "*" } else { "" }, undo(step))).collect()
+    flow.steps
+        .iter()
+        .map(|step| format!("{}{}{}", step.id, if step.over.is_some() { "*" } else { "" }, undo(step)))
+        .collect()
 }
 
 /// The same for programs.
@@ -78,7 +85,10 @@ pub(crate) fn mermaid(space: &Space) -> String {
     for service in &space.services {
         line(&mut out, format_args!("  subgraph {}", service.name));
         for (at, binding) in service.bindings.iter().enumerate() {
-            line(&mut out, format_args!("    {}_{at}[\"{} {}\"]", service.name, binding.kind, binding.pattern.as_str()));
+            line(
+                &mut out,
+                format_args!("    {}_{at}[\"{} {}\"]", service.name, binding.kind, binding.pattern.as_str()),
+            );
         }
         for table in &service.tables {
             line(&mut out, format_args!("    {}_{}[({})]", service.name, table.name, table.name));

@@ -16,10 +16,22 @@ const OWN: &[Own] = &[
     Own { name: "data", default: "data", meaning: "folder of records, blobs and the signing key" },
     Own { name: "services", default: "all", meaning: "services this process runs, separated by commas" },
     Own { name: "tenant", default: "demo", meaning: "channel that needs no mount in the address" },
-    Own { name: "platform", default: "localhost", meaning: "host name below which channels have `{channel}.{platform}`" },
-    Own { name: "log", default: "info", meaning: "what is logged: error, warn, info, debug, or a filter such as `media=debug`" },
+    Own {
+        name: "platform",
+        default: "localhost",
+        meaning: "host name below which channels have `{channel}.{platform}`",
+    },
+    Own {
+        name: "log",
+        default: "info",
+        meaning: "what is logged: error, warn, info, debug, or a filter such as `media=debug`",
+    },
     Own { name: "log_format", default: "auto", meaning: "`human`, `json`, or `auto`: human on a terminal" },
-    Own { name: "proxies", default: "", meaning: "IP addresses whose X-Forwarded-* headers are believed, separated by commas" },
+    Own {
+        name: "proxies",
+        default: "",
+        meaning: "IP addresses whose X-Forwarded-* headers are believed, separated by commas",
+    },
 ];
 
 /// Where a value came from.
@@ -66,7 +78,8 @@ impl Settings {
     ) -> Result<Self, Fault> {
         let mut in_file = file.map(read_file).transpose()?.unwrap_or_default();
         let own = OWN.iter().map(|own| (own.name, own.default, own.meaning));
-        let declared = services.iter().flat_map(|service| service.settings.iter().map(|one| (one.name, one.default, one.meaning)));
+        let declared =
+            services.iter().flat_map(|service| service.settings.iter().map(|one| (one.name, one.default, one.meaning)));
         let mut entries = BTreeMap::new();
         for (name, default, meaning) in own.chain(declared) {
             let from_file = in_file.remove(name);
@@ -128,7 +141,9 @@ fn flatten(prefix: &str, table: &toml::Table, flat: &mut BTreeMap<String, String
         match value {
             toml::Value::Table(inner) => flatten(&format!("{name}."), inner, flat)?,
             toml::Value::String(text) => drop(flat.insert(name, text.clone())),
-            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => drop(flat.insert(name, value.to_string())),
+            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => {
+                drop(flat.insert(name, value.to_string()))
+            }
             _ => return Err(format!("{name} must be a text, a number or true/false")),
         }
     }
@@ -138,7 +153,10 @@ fn flatten(prefix: &str, table: &toml::Table, flat: &mut BTreeMap<String, String
 fn unknown_setting<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Fault {
     let near = names.max_by(|one, other| strsim::jaro(one, unknown).total_cmp(&strsim::jaro(other, unknown)));
     let hint = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    Fault::bad_input("settings", format!("showrunner.toml sets `{unknown}`, which is no setting{hint} `showrunner config` lists them all"))
+    Fault::bad_input(
+        "settings",
+        format!("showrunner.toml sets `{unknown}`, which is no setting{hint} `showrunner config` lists them all"),
+    )
 }
 
 #[cfg(test)]

@@ -45,7 +45,10 @@ async fn greet(settings: &Settings, arguments: &Up, app: &App, url: &str) -> Res
         return Ok(());
     }
     let seeded = demo::seed(&app.host, settings.get("tenant")).await?;
-    print(&format!("\nShowrunner is at {url}\n\n  channel  {url}/\n  studio   {url}/studio\n  owner    {}\n", demo::OWNER_EMAIL));
+    print(&format!(
+        "\nShowrunner is at {url}\n\n  channel  {url}/\n  studio   {url}/studio\n  owner    {}\n",
+        demo::OWNER_EMAIL
+    ));
     match &seeded.password {
         Some(password) => print(&format!("  password {password}   (shown this once)\n\n")),
         None => print("  password was shown when the demo was made; `showrunner owner` makes another owner\n\n"),
@@ -60,7 +63,9 @@ fn readable(address: &str) -> String {
 
 fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
     let what = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another with `--listen 127.0.0.1:8081`".to_owned(),
+        std::io::ErrorKind::AddrInUse => {
+            "another program listens there; stop it, or choose another with `--listen 127.0.0.1:8081`".to_owned()
+        }
         std::io::ErrorKind::PermissionDenied => "the system does not allow it; choose a port above 1023".to_owned(),
         _ => format!("{error}; write it as `--listen 127.0.0.1:8080`"),
     };
@@ -76,7 +81,9 @@ fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
         assets.with(format!("/assets/{file}"), asset)
     });
     for address in settings.get("proxies").split(',').map(str::trim).filter(|address| !address.is_empty()) {
-        let parsed: IpAddr = address.parse().map_err(|_| Fault::bad_input("settings", format!("proxies: `{address}` is no IP address")))?;
+        let parsed: IpAddr = address
+            .parse()
+            .map_err(|_| Fault::bad_input("settings", format!("proxies: `{address}` is no IP address")))?;
         options.proxies.push(parsed);
     }
     Ok(options)

@@ -92,6 +92,8 @@ fn check_segment(segment: &str) -> Result<(), UriError> {
         "" => Err(UriError("the URI has an empty segment; remove the extra `/`")),
         "." | ".." => Err(UriError("`.` and `..` are not allowed in a URI")),
         _ if segment.contains('\\') => Err(UriError("a backslash is not allowed in a URI")),
+        // A value put into a URI must not turn into its query.
+        _ if segment.contains(['?', '#']) => Err(UriError("`?` and `#` are not allowed inside a segment")),
         _ if segment.chars().any(char::is_control) => Err(UriError("a control character is not allowed in a URI")),
         _ => Ok(()),
     }
@@ -136,9 +138,19 @@ mod tests {
 
     #[test]
     fn paths_that_climb_or_hide_are_refused() {
-        for path in
-            ["/a/../b", "/a/%2e%2e/b", "/a/%2E./b", "/a%2fb", "/a%5cb", "/a/%00", "/a//b", "a/b", "/a/", "/a/./b"]
-        {
+        for path in [
+            "/a/../b",
+            "/a/%2e%2e/b",
+            "/a/%2E./b",
+            "/a%2fb",
+            "/a%5cb",
+            "/a/%00",
+            "/a//b",
+            "a/b",
+            "/a/",
+            "/a/./b",
+            "/a%3Fb=1",
+        ] {
             assert!(Uri::from_encoded(path).is_err(), "{path} should be refused");
         }
     }
