@@ -1,0 +1,30 @@
+//! Channels: host names, names, colours and logo of every tenant.
+//!
+//! It says which tenant a host name stands for and how a channel looks; who belongs to it is identity's.
+
+mod colour;
+mod hosts;
+mod logo;
+mod model;
+mod profile;
+mod records;
+mod registry;
+mod svg;
+
+use callboard::{Kind, Service, Stranger, Who};
+
+/// The service.
+pub fn service() -> Service {
+    Service::new("tenants")
+        .on(Kind::Get, "/tenant", profile::show, Who::Anyone, Stranger::Denied)
+        .on(Kind::Put, "/tenant", profile::change, Who::Role("owner"), Stranger::Denied)
+        .on(Kind::Post, "/tenants", registry::create, Who::Services, Stranger::NotFound)
+        .on(Kind::Get, "/tenants/{name}", registry::show, Who::Services, Stranger::NotFound)
+        .on(Kind::Get, "/tenants/by-host", hosts::resolve, Who::Services, Stranger::NotFound)
+        .on(Kind::Get, "/tenants/{name}/hosts", hosts::list, Who::Services, Stranger::NotFound)
+        .on(Kind::Post, "/tenants/{name}/hosts", hosts::add, Who::Services, Stranger::NotFound)
+        .on(Kind::Delete, "/tenants/{name}/hosts/{host}", hosts::remove, Who::Services, Stranger::NotFound)
+        .shared_tables(&["tenant", "tenant_host"])
+        .migration("0001_tenants", include_str!("../migrations/0001_tenants.sql"))
+        .statements(records::ALL)
+}
