@@ -1,0 +1,89 @@
+//! Making accounts: people for themselves, the command line for a tenant's first owner.
+
+use crate::email::Email;
+use crate::model::{Account, Person, Role, read_name};
+use crate::password::Password;
+use crate::{records, sessions};
+use callboard::{Env, Fault, Msg, Reply, Write, params, uri};
+use serde::{Deserialize, Serialize};
+
+/// What somebody gives for an account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAccount {
+    email: String,
+    password: Password,
+    name: String,
+}
+
+/// What the command line gives for an owner.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewOwner {
+    email: String,
+    name: String,
+    #[serde(default)]
+    password: Option<Password>,
+}
+
+/// An owner that was made. It is told once, so it is not printed.
+#[derive(Serialize)]
+pub(crate) struct MadeOwner {
+    id: String,
+    email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+/// Makes a viewer of whoever asks, and signs them in.
+pub(crate) async fn sign_up(env: Env, msg: Msg<NewAccount>) -> Result<Reply<Person>, Fault> {
+    let NewAccount { email, password, name } = msg.data;
+    let (account, write) = make(&env, &email, &name, &password, Role::Viewer).await?;
+    let reply = Reply::created(uri!("/members/{}", account.id)?, account.person()).version(1).write(write);
+    sessions::begin(&env, reply, &account).await
+}
+
+/// Makes an owner; without a password one is generated and told in this answer only.
+pub(crate) async fn make_owner(env: Env, msg: Msg<NewOwner>) -> Result<Reply<MadeOwner>, Fault> {
+    let NewOwner { email, name, password } = msg.data;
+    let generated = password.is_none().then(|| Password::generate(&env));
+    let chosen = password.as_ref().or(generated.as_ref()).ok_or_else(|| Fault::bug("no password was generated"))?;
+    let (account, write) = make(&env, &email, &name, chosen, Role::Owner).await?;
+    let password = generated.map(|password| password.expose().to_owned());
+    let place = uri!("/members/{}", account.id)?;
+    let made = MadeOwner { id: account.id, email: account.email, password };
+    Ok(Reply::created(place, made).version(1).write(write).write(records::GAIN_OWNER.with(params![])))
+}
+
+async fn make(env: &Env, email: &str, name: &str, password: &Password, role: Role) -> Result<(Account, Write), Fault> {
+    let (email, name) = (Email::read(email)?, read_name(name)?);
+    password.check("password", &email, &name)?;
+    // Asked before the costly hash; the write asks again, because two may come at once.
+    let known = env.query(&records::ACCOUNT_BY_EMAIL, params![email.as_str()]).await?;
+    if !known.is_empty() {
+        return Err(email_taken());
+    }
+    let account = Account {
+        id: env.id().to_string(),
+        email: email.as_str().to_owned(),
+        name,
+        password: password.hash(env).await?,
+        role,
+        version: 1,
+        created_ms: env.now_ms(),
+    };
+    let write = records::ADD_ACCOUNT.with(params![
+        &account.id,
+        &account.email,
+        &account.name,
+        &account.password,
+        role.as_str(),
+        account.created_ms,
+    ]);
+    Ok((account, write.expect(1..=1, email_taken())))
+}
+
+fn email_taken() -> Fault {
+    let message = "there is an account with this address already; sign in instead";
+    Fault::conflict("account.email_taken", message).field("email", message)
+}
