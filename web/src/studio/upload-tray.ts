@@ -2,7 +2,7 @@
 // With `upload="/api/uploads/…"` it also follows a preparation that was already under way.
 import { toast } from "../site/toast";
 import { TrayItem } from "./tray-item";
-import { follow, VideoUpload } from "./upload";
+import { follow, outcome, type Progress, VideoUpload } from "./upload";
 
 class UploadTray extends HTMLElement {
   #list!: HTMLElement;
@@ -42,7 +42,7 @@ class UploadTray extends HTMLElement {
     if (rest.length > 0) toast("An episode has one video: only the first file is used.");
     if (file.size === 0) return toast("This file is empty. Choose another one.");
     const item = new TrayItem(file.name);
-    const upload = new VideoUpload(file, { episode: this.getAttribute("episode") ?? "" }, {
+    const upload = new VideoUpload(file, this.#episode, {
       sent: (bytes, total) => item.sent(bytes, total),
       paused: (reason) => item.paused(reason),
       stored: () => {
@@ -51,7 +51,7 @@ class UploadTray extends HTMLElement {
       },
       progress: (news) => {
         item.progress(news);
-        if (news.stage === "ready") this.#ready();
+        if (news.stage === "ready" || news.stage === "playable") this.#ready();
       },
       failed: (message) => {
         item.failed(message);
@@ -64,14 +64,19 @@ class UploadTray extends HTMLElement {
     void upload.start();
   }
 
+  get #episode(): string {
+    return this.getAttribute("episode") ?? "";
+  }
+
   #watch(uri: string): void {
     const item = new TrayItem(this.getAttribute("filename") ?? "Video");
     item.stored();
     this.#list.prepend(item.element);
-    follow(uri, (news) => {
+    const heard = (news: Progress) => {
       item.progress(news);
-      if (news.stage === "ready") this.#ready();
-    });
+      if (news.stage === "ready" || news.stage === "playable") this.#ready();
+    };
+    follow(uri, heard, () => void outcome(this.#episode).then((end) => end && heard(end)));
   }
 
   #ready(): void {

@@ -5,7 +5,7 @@ import { mounted, problemOf } from "../resource";
 
 /** What the server says while it prepares a video. */
 export interface Progress {
-  stage: "probe" | "quick" | "full" | "poster" | "ready" | "failed";
+  stage: "probe" | "quick" | "playable" | "full" | "poster" | "ready" | "failed";
   fraction?: number;
   message?: string;
   rendition?: string;
@@ -25,22 +25,26 @@ const RETRY_DELAYS_MS = [0, 1000, 3000, 5000, 10_000, 20_000, 30_000];
 export class VideoUpload {
   readonly #tus: Upload;
   readonly #listener: Listener;
+  readonly #episode: string;
   #events: EventSource | undefined;
   #running = false;
+  #isStored = false;
 
-  constructor(file: File, metadata: Record<string, string>, listener: Listener) {
+  constructor(file: File, episode: string, listener: Listener) {
     this.#listener = listener;
+    this.#episode = episode;
     this.#tus = new Upload(file, {
       endpoint: mounted("/api/uploads"),
       chunkSize: CHUNK_BYTES,
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
-      metadata: { filename: file.name, filetype: file.type, ...metadata },
-      fingerprint: async () => ["show", location.host, metadata.episode, file.name, file.size, file.lastModified].join("|"),
+      metadata: { filename: file.name, filetype: file.type, episode },
+      fingerprint: async () => ["show", location.host, episode, file.name, file.size, file.lastModified].join("|"),
       onProgress: (sent, total) => listener.sent(sent, total),
       onUploadUrlAvailable: () => this.#follow(),
       onSuccess: () => {
         this.#running = false;
+        this.#isStored = true;
         listener.stored();
       },
       onError: (error) => void this.#broken(error),
@@ -80,7 +84,11 @@ export class VideoUpload {
 
   #follow(): void {
     if (this.#events || !this.#tus.url) return;
-    this.#events = follow(this.#tus.url, (news) => this.#listener.progress(news));
+    const missed = async () => {
+      const end = this.#isStored ? await outcome(this.#episode) : undefined;
+      if (end) this.#listener.progress(end);
+    };
+    this.#events = follow(this.#tus.url, (news) => this.#listener.progress(news), () => void missed());
   }
 
   async #broken(error: Error | DetailedError): Promise<void> {
@@ -96,13 +104,31 @@ export class VideoUpload {
   }
 }
 
-/** Listens to everything below an upload until it is ready or has failed. */
-export function follow(uploadUri: string, heard: (news: Progress) => void): EventSource {
+/** Listens to everything below an upload until it is ready or has failed. `reopened` hears that something may have been missed. */
+export function follow(uploadUri: string, heard: (news: Progress) => void, reopened: () => void = () => undefined): EventSource {
   const events = new EventSource(`${uploadUri}/**`);
+  let wasOpen = false;
   events.addEventListener("progress", (event: MessageEvent<string>) => {
     const news = JSON.parse(event.data) as Progress;
     heard(news);
     if (news.stage === "ready" || news.stage === "failed") events.close();
   });
+  events.addEventListener("open", () => {
+    if (wasOpen) reopened();
+    wasOpen = true;
+  });
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) reopened();
+  });
   return events;
+}
+
+/** What became of an episode's newest video, where that is decided. */
+export async function outcome(episode: string): Promise<Progress | undefined> {
+  const answer = await fetch(mounted(`/api/episodes/${episode}/asset`), { credentials: "same-origin", cache: "no-store" });
+  if (!answer.ok) return undefined;
+  const { state, reason } = (await answer.json()) as { state: string; reason: string | null };
+  if (state === "ready") return { stage: "ready" };
+  if (state === "failed") return { stage: "failed", message: reason ?? "this video could not be prepared" };
+  return undefined;
 }

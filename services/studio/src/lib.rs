@@ -1,0 +1,34 @@
+//! The pages of producers: series, episodes and uploads. It keeps no records; its forms relay to the resources of the
+//! other services, with the authority of whoever sends them.
+
+mod contracts;
+mod episodes;
+mod form;
+mod frame;
+mod icons;
+mod series;
+mod wording;
+
+use callboard::Kind::{Form, Page};
+use callboard::Stranger::Denied;
+use callboard::{Service, Who};
+
+/// The service.
+pub fn service() -> Service {
+    const EDITOR: Who = Who::Role("editor");
+    Service::new("studio")
+        .on(Page, "/studio", series::enter, EDITOR, Denied)
+        .on(Page, "/studio/series", series::list, EDITOR, Denied)
+        .on(Form, "/studio/series", series::create, EDITOR, Denied)
+        .relay()
+        .on(Page, "/studio/series/new", series::show_new, EDITOR, Denied)
+        .on(Page, "/studio/series/{id}", series::show, EDITOR, Denied)
+        .on(Form, "/studio/series/{id}", series::change, EDITOR, Denied)
+        .relay()
+        .on(Page, "/studio/series/{id}/episodes/new", episodes::show_new, EDITOR, Denied)
+        .on(Form, "/studio/series/{id}/episodes", episodes::create, EDITOR, Denied)
+        .relay()
+        .on(Page, "/studio/episodes/{id}", episodes::show, EDITOR, Denied)
+        .on(Form, "/studio/episodes/{id}", episodes::change, EDITOR, Denied)
+        .relay()
+}
