@@ -1,0 +1,351 @@
+//! The way of a request: where it arrived, which side it is for, the message it becomes, the response its answer becomes.
+
+use super::answer::{Ask, Surface, put_headers, render};
+use super::body::{self, Body};
+use super::events::{self, Streams};
+use super::media::Markers;
+use super::message::{self, Credential};
+use super::options::{HttpOptions, Tenants};
+use super::place::{Outside, Place};
+use super::revoked::Revoked;
+use super::tenants::TenantCache;
+use super::{blob, headers, log, redirect};
+use crate::intake::{Lines, is_opaque};
+use callboard::{Answer, AnswerBody, BlobRef, Data, Fault, Host, Kind, Msg, Tenant, Uri};
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Everything that requests share.
+pub(crate) struct Gateway {
+    pub(crate) host: Host,
+    pub(crate) options: HttpOptions,
+    pub(crate) tenants: TenantCache,
+    pub(crate) revoked: Arc<Revoked>,
+    pub(crate) markers: Markers,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) lines: Lines,
+    pub(crate) intakes: Arc<Semaphore>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Gateway {
+    pub(crate) fn new(host: Host, options: HttpOptions) -> Self {
+        let stop = CancellationToken::new();
+        let revoked = Arc::new(Revoked::new(host.ports(), stop.clone()));
+        let asking = match &options.tenants {
+            Tenants::Only(tenant) => {
+                revoked.watch(tenant);
+                tenant.clone()
+            }
+            Tenants::Resolved { default, .. } => default.clone().unwrap_or_else(|| Tenant::new("platform")),
+        };
+        Self {
+            tenants: TenantCache::new(revoked.clone(), asking),
+            revoked,
+            markers: Markers::default(),
+            streams: Arc::default(),
+            lines: Lines::default(),
+            intakes: Arc::new(Semaphore::new(options.limits.intakes_max)),
+            tasks: TaskTracker::new(),
+            stop,
+            host,
+            options,
+        }
+    }
+
+    /// Answers a request.
+    pub(crate) async fn handle(self: &Arc<Self>, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let (response, tenant) = match self.options.assets.answer(&parts) {
+            Some(response) => (response, None),
+            None => self.enter(peer, &parts, body).await,
+        };
+        log::write(&parts, tenant.as_ref(), &response, started, self.options.limits.slow_ms);
+        response
+    }
+
+    /// Finds the place, then the side of the application that answers.
+    async fn enter(self: &Arc<Self>, peer: IpAddr, parts: &Parts, body: Incoming) -> (Response<Body>, Option<Tenant>) {
+        let found = match Outside::read(parts, peer, &self.options.proxies) {
+            Ok(outside) => {
+                let path = parts.uri.path();
+                let place = Place::find(&self.host, &self.options.tenants, &self.tenants, &outside, path).await;
+                place.map_err(|fault| (fault, Some(outside.clone()))).map(|(place, path)| (outside, place, path))
+            }
+            Err(fault) => Err((fault, None)),
+        };
+        match found {
+            Ok((outside, place, path)) => {
+                let credential = Credential::read(&parts.headers, &place);
+                let surface = side(path);
+                let is_anonymous = credential.is_none();
+                let ask = Ask { parts, outside: &outside, place: &place, surface, path, is_anonymous };
+                let response = match surface {
+                    Surface::Media => {
+                        self.deliver(&ask, self.host.message(Kind::Get, Uri::root(), place.tenant.clone()).id).await
+                    }
+                    Surface::Resource => self.resource(&ask, credential, body).await,
+                    Surface::Page => self.page(&ask, credential, body).await,
+                };
+                (response, Some(place.tenant))
+            }
+            Err((fault, outside)) => (self.refuse_outside(parts, peer, outside, fault).await, None),
+        }
+    }
+
+    /// A fault before any tenant was found: said by the default tenant, where there is one.
+    async fn refuse_outside(
+        &self,
+        parts: &Parts,
+        peer: IpAddr,
+        outside: Option<Outside>,
+        fault: Fault,
+    ) -> Response<Body> {
+        let outside = outside.unwrap_or(Outside { origin: String::new(), is_https: false, address: peer });
+        let tenant = match &self.options.tenants {
+            Tenants::Only(tenant) | Tenants::Resolved { default: Some(tenant), .. } => tenant.clone(),
+            Tenants::Resolved { default: None, .. } => Tenant::new("platform"),
+        };
+        let id = self.host.message(Kind::Get, Uri::root(), tenant.clone()).id;
+        let place = Place {
+            tenant,
+            mount: String::new(),
+            origin: outside.origin.clone(),
+            is_https: outside.is_https,
+            is_shared: false,
+        };
+        let path = parts.uri.path();
+        let ask = Ask { parts, outside: &outside, place: &place, surface: side(path), path, is_anonymous: true };
+        self.refuse(&ask, id, fault).await
+    }
+
+    async fn resource(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Incoming) -> Response<Body> {
+        let path = ask.path.strip_prefix("/api").filter(|path| !path.is_empty()).unwrap_or("/");
+        let tenant = ask.place.tenant.clone();
+        if let Some(wanted) = events::wanted(ask, path) {
+            let mut msg = self.host.message(Kind::Get, Uri::root(), tenant);
+            let id = msg.id;
+            let result = match wanted {
+                Ok((uri, is_subtree)) => {
+                    msg.head_mut().uri = uri;
+                    message::fill(
+                        msg.head_mut(),
+                        ask.parts,
+                        ask.place,
+                        credential,
+                        self.options.limits.answer_timeout_ms,
+                    );
+                    self.listen(ask, msg, is_subtree).await
+                }
+                Err(fault) => Err(fault),
+            };
+            return match result {
+                Ok(response) => response,
+                Err(fault) => self.refuse(ask, id, fault).await,
+            };
+        }
+        let kind = message::resource_kind(&ask.parts.method);
+        self.call(ask, kind, path, credential, body).await
+    }
+
+    async fn page(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Incoming) -> Response<Body> {
+        if let Some(response) = without_last_slash(ask) {
+            return response;
+        }
+        let kind = message::page_kind(&ask.parts.method);
+        self.call(ask, kind, ask.path, credential, body).await
+    }
+
+    async fn call(
+        self: &Arc<Self>,
+        ask: &Ask<'_>,
+        kind: Option<Kind>,
+        path: &str,
+        credential: Credential,
+        body: Incoming,
+    ) -> Response<Body> {
+        let tenant = ask.place.tenant.clone();
+        let uri = Uri::from_encoded(path).map_err(Fault::from);
+        let (uri, wrong) = match uri {
+            Ok(uri) => (uri, None),
+            Err(fault) => (Uri::root(), Some(fault)),
+        };
+        let msg = self.host.message(kind.clone().unwrap_or(Kind::Get), uri, tenant);
+        let id = msg.id;
+        let result = match (wrong, kind) {
+            (Some(fault), _) => Err(fault),
+            (None, None) => Err(self.wrong_method(&msg, ask)),
+            (None, Some(_)) => self.dispatch(ask, msg, credential, body).await,
+        };
+        match result {
+            Ok(response) => response,
+            Err(fault) => self.refuse(ask, id, fault).await,
+        }
+    }
+
+    async fn dispatch(
+        self: &Arc<Self>,
+        ask: &Ask<'_>,
+        mut msg: Msg,
+        credential: Credential,
+        body: Incoming,
+    ) -> Result<Response<Body>, Fault> {
+        let limits = &self.options.limits;
+        let is_safe = msg.kind.is_safe();
+        if !is_safe {
+            message::check_same_origin(&ask.parts.headers, &credential, ask.outside)?;
+        }
+        message::fill(msg.head_mut(), ask.parts, ask.place, credential, limits.answer_timeout_ms);
+        let binding = self.host.space().binding_for(&msg.kind, &msg.uri).map(|(_, binding)| binding.body_bytes_max);
+        let Some(body_bytes_max) = binding else { return self.unbound(ask, &msg) };
+        if is_safe {
+            msg.data = message::query_data(ask.parts);
+            let answer = self.bounded(self.host.dispatch(msg)).await?;
+            return self.respond(ask, answer).await;
+        }
+        let media_type = message::media_type(&ask.parts.headers);
+        if is_opaque(&media_type) {
+            let again = msg.clone();
+            let answer = self.bounded(self.host.dispatch(msg)).await?;
+            return match answer.body {
+                AnswerBody::Intake(intake) => self.take_in(ask, again, intake.prefix, body).await,
+                _ => self.respond(ask, answer).await,
+            };
+        }
+        let bytes = body::read(body, body_bytes_max, limits.body_timeout_ms).await?;
+        msg.data = Data { media_type, bytes };
+        let answer = self.bounded(self.host.dispatch(msg)).await?;
+        self.respond(ask, answer).await
+    }
+
+    async fn respond(&self, ask: &Ask<'_>, mut answer: Answer) -> Result<Response<Body>, Fault> {
+        match std::mem::replace(&mut answer.body, AnswerBody::Nothing) {
+            AnswerBody::Blob(blob) => self.send_blob(ask, answer, &blob).await,
+            AnswerBody::Intake(_) => {
+                let message = "send the bytes as they are, with content type `application/offset+octet-stream`";
+                Err(Fault::bad_input("media_type", message))
+            }
+            body => {
+                answer.body = body;
+                render(ask, answer).await
+            }
+        }
+    }
+
+    async fn send_blob(&self, ask: &Ask<'_>, answer: Answer, blob: &BlobRef) -> Result<Response<Body>, Fault> {
+        let blobs = &self.host.ports().blobs;
+        let sent = blob::serve(blobs, &blob.key, &blob.media_type, ask.parts).await?;
+        let mut response = sent.ok_or_else(|| Fault::not_found("no_such_uri", "there is nothing here any more"))?;
+        let etag = response.headers().get("etag").cloned();
+        put_headers(ask, &answer, response.headers_mut())?;
+        if let Some(etag) = etag {
+            response.headers_mut().insert("etag", etag);
+        }
+        Ok(response)
+    }
+
+    /// What to say where no function is bound: which methods there are, or that there is nothing.
+    fn unbound(&self, ask: &Ask<'_>, msg: &Msg) -> Result<Response<Body>, Fault> {
+        let kinds = self.host.space().kinds_at(&msg.uri);
+        if msg.kind == Kind::Options && !kinds.is_empty() {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            let allowed = HeaderValue::try_from(methods(&kinds)).expect("names of methods are ASCII");
+            ask.secure(response.headers_mut());
+            response.headers_mut().insert(ALLOW, allowed);
+            return Ok(response);
+        }
+        Err(self.wrong_method(msg, ask))
+    }
+
+    fn wrong_method(&self, msg: &Msg, ask: &Ask<'_>) -> Fault {
+        let space = self.host.space();
+        let allowed = match ask.surface {
+            Surface::Page => {
+                let has = |kind: Kind| space.binding_for(&kind, &msg.uri).is_some();
+                let page = if has(Kind::Page) { "GET, HEAD" } else { "" };
+                let form = if has(Kind::Form) { "POST" } else { "" };
+                [page, form].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+            }
+            _ => methods(&space.kinds_at(&msg.uri)),
+        };
+        if allowed.is_empty() {
+            return Fault::not_found("no_such_uri", format!("there is nothing at {}", msg.uri));
+        }
+        let message = format!("{} answers {allowed}, not {}", msg.uri, ask.parts.method);
+        Fault::bad_input("method_not_allowed", message).header("allow", allowed)
+    }
+
+    /// Runs a function within the time an answer may take; a panic becomes a fault.
+    pub(crate) async fn bounded(&self, work: impl Future<Output = Result<Answer, Fault>>) -> Result<Answer, Fault> {
+        let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+        // Most answers are there at once; only what has to wait pays for a timer.
+        let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+        let timeout_ms = self.options.limits.answer_timeout_ms;
+        let result = match first {
+            Poll::Ready(result) => result,
+            Poll::Pending => tokio::time::timeout(Duration::from_millis(timeout_ms), work).await.map_err(|_| {
+                Fault::unavailable(
+                    "deadline",
+                    format!("this took longer than {} s; try again later", timeout_ms / 1000),
+                )
+            })?,
+        };
+        result.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+            Err(Fault::bug(format!("a function panicked: {}", text.unwrap_or("without a message"))))
+        })
+    }
+}
+
+/// Which side of the application a path is on.
+fn side(path: &str) -> Surface {
+    match path.strip_prefix("/api") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Surface::Resource,
+        _ if path.starts_with("/media/") => Surface::Media,
+        _ => Surface::Page,
+    }
+}
+
+fn methods(kinds: &[Kind]) -> String {
+    let mut methods: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_uppercase()).collect();
+    if kinds.contains(&Kind::Get) {
+        methods.insert(1, "HEAD".to_owned());
+    }
+    if !methods.is_empty() {
+        methods.push("OPTIONS".to_owned());
+    }
+    methods.join(", ")
+}
+
+/// Sends a page's address that ends with a slash to the one without.
+fn without_last_slash(ask: &Ask<'_>) -> Option<Response<Body>> {
+    let path = ask.path.strip_suffix('/').filter(|path| !path.is_empty())?;
+    let is_read = ask.parts.method == Method::GET || ask.parts.method == Method::HEAD;
+    let uri = Uri::from_encoded(path).ok().filter(|_| is_read)?;
+    let to = match ask.parts.uri.query() {
+        Some(query) => format!("{}?{query}", uri.encoded()),
+        None => uri.encoded(),
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    ask.secure(response.headers_mut());
+    response.headers_mut().insert(LOCATION, redirect::location(ask.place, &to));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(headers::HOUR));
+    Some(response)
+}

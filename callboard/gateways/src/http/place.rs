@@ -1,0 +1,185 @@
+//! Where a request arrived: origin, tenant and mount. Hosts are checked, and proxies believed only where that is said.
+
+use super::options::Tenants;
+use super::tenants::TenantCache;
+use callboard::{Fault, Host, Tenant};
+use hyper::header::HOST;
+use hyper::http::request::Parts;
+use std::net::IpAddr;
+
+/// Where a request arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The tenant.
+    pub(crate) tenant: Tenant,
+    /// What stands before every path of this tenant: nothing, or `/@{tenant}`.
+    pub(crate) mount: String,
+    /// Scheme and host, such as `https://example.org`.
+    pub(crate) origin: String,
+    /// Whether the browser speaks TLS to us or to our proxy.
+    pub(crate) is_https: bool,
+    /// Whether this tenant shares the host with others, so that its cookies need names of their own.
+    pub(crate) is_shared: bool,
+}
+
+/// The outside of a request: what can be said before any tenant is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Outside {
+    pub(crate) origin: String,
+    pub(crate) is_https: bool,
+    /// The address of the caller, as far as trusted proxies tell.
+    pub(crate) address: IpAddr,
+}
+
+impl Outside {
+    /// Reads the host and, from a trusted proxy, what it forwards.
+    ///
+    /// # Errors
+    /// `host.wrong`.
+    pub(crate) fn read(parts: &Parts, peer: IpAddr, proxies: &[IpAddr]) -> Result<Self, Fault> {
+        let is_proxy = !proxies.is_empty() && proxies.contains(&peer);
+        let forwarded = |name: &str| parts.headers.get(name).filter(|_| is_proxy).and_then(|value| value.to_str().ok());
+        let mut hosts = parts.headers.get_all(HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.to_str().ok().filter(|host| is_host(host)),
+            _ => None,
+        };
+        let host = host.ok_or_else(invalid)?;
+        // A target with a host of its own would let a cache in front of us store one host's page under another's name.
+        if parts.uri.authority().is_some_and(|target| !target.as_str().eq_ignore_ascii_case(host)) {
+            return Err(invalid());
+        }
+        let host = forwarded("x-forwarded-host").filter(|host| is_host(host)).unwrap_or(host);
+        let is_https = forwarded("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+        let mut origin = String::with_capacity(host.len() + 8);
+        origin.push_str(if is_https { "https://" } else { "http://" });
+        origin.push_str(host);
+        origin.make_ascii_lowercase();
+        let chain = forwarded("x-forwarded-for").unwrap_or_default();
+        let mut hops = chain.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
+        let address = hops.find(|hop| !proxies.contains(hop)).unwrap_or(peer);
+        Ok(Self { origin, is_https, address })
+    }
+
+    /// The host's name without its port.
+    fn name(&self) -> &str {
+        let host = self.origin.split_once("://").map_or("", |(_, host)| host);
+        match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        }
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']' | b'_');
+    !host.is_empty() && host.len() <= 255 && host.bytes().all(is_part)
+}
+
+fn invalid() -> Fault {
+    Fault::bad_input("host.wrong", "send one `Host` header with the name of this server")
+}
+
+fn unknown() -> Fault {
+    Fault::not_found("tenant.unknown", "there is no channel at this address; check its spelling")
+}
+
+impl Place {
+    /// Finds the tenant and the rest of the path behind its mount.
+    ///
+    /// # Errors
+    /// `tenant.unknown`; the fault of the function that was asked.
+    pub(crate) async fn find<'p>(
+        host: &Host,
+        tenants: &Tenants,
+        cache: &TenantCache,
+        outside: &Outside,
+        path: &'p str,
+    ) -> Result<(Self, &'p str), Fault> {
+        let (default, suffix) = match tenants {
+            Tenants::Only(tenant) => return Ok((Self::of(tenant.clone(), outside), path)),
+            Tenants::Resolved { default, suffix } => (default, suffix.as_str()),
+        };
+        let name = outside.name();
+        let is_platform = name == suffix || name.parse::<IpAddr>().is_ok();
+        if !is_platform {
+            let sub = name.strip_suffix(suffix).and_then(|rest| rest.strip_suffix('.'));
+            let found = match sub {
+                Some(sub) => cache.by_name(host, sub).await?,
+                None => cache.by_host(host, name).await?,
+            };
+            return Ok((Self::of(found.ok_or_else(unknown)?, outside), path));
+        }
+        if let Some(rest) = path.strip_prefix("/@") {
+            let (name, _) = rest.split_once('/').unwrap_or((rest, ""));
+            let tenant = cache.by_name(host, name).await?.ok_or_else(unknown)?;
+            let (mount, rest) = path.split_at(name.len() + 2);
+            let is_shared = default.as_ref() != Some(&tenant);
+            let place = Self { mount: mount.to_owned(), is_shared, ..Self::of(tenant, outside) };
+            return Ok((place, if rest.is_empty() { "/" } else { rest }));
+        }
+        let tenant = default.clone().ok_or_else(unknown)?;
+        cache.seen(&tenant);
+        Ok((Self::of(tenant, outside), path))
+    }
+
+    fn of(tenant: Tenant, outside: &Outside) -> Self {
+        Self {
+            tenant,
+            mount: String::new(),
+            origin: outside.origin.clone(),
+            is_https: outside.is_https,
+            is_shared: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::Request;
+
+    fn outside(headers: &[(&str, &str)], proxies: &[IpAddr]) -> Result<Outside, &'static str> {
+        let mut request = Request::get("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Outside::read(&parts, [127, 0, 0, 1].into(), proxies).map_err(|fault| fault.code)
+    }
+
+    const FORWARDED: [(&str, &str); 4] = [
+        ("host", "inner:8080"),
+        ("x-forwarded-host", "Example.org"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-for", "6.6.6.6, 203.0.113.9, 127.0.0.1"),
+    ];
+
+    #[test]
+    fn strangers_cannot_forward() {
+        let seen = outside(&FORWARDED, &[]).unwrap();
+        assert_eq!((seen.origin.as_str(), seen.is_https, seen.name()), ("http://inner:8080", false, "inner"));
+        assert_eq!(seen.address, IpAddr::from([127, 0, 0, 1]));
+    }
+
+    #[test]
+    fn a_trusted_proxy_can_and_only_its_own_hop_of_the_chain_counts() {
+        let seen = outside(&FORWARDED, &[[127, 0, 0, 1].into()]).unwrap();
+        assert_eq!((seen.origin.as_str(), seen.is_https), ("https://example.org", true));
+        assert_eq!(seen.address, IpAddr::from([203, 0, 113, 9]));
+    }
+
+    #[test]
+    fn hosts_that_are_none_are_refused() {
+        for host in ["", "a b", "a/b", "user@host", "a\"b", "a,b", "é"] {
+            assert_eq!(outside(&[("host", host)], &[]).map(|seen| seen.origin), Err("host.wrong"), "{host}");
+        }
+        assert_eq!(outside(&[], &[]).map(|seen| seen.origin), Err("host.wrong"));
+        assert_eq!(outside(&[("host", "a"), ("host", "b")], &[]).map(|seen| seen.origin), Err("host.wrong"));
+    }
+
+    #[test]
+    fn an_address_in_brackets_is_a_name() {
+        assert_eq!(outside(&[("host", "[::1]:80")], &[]).unwrap().name(), "::1");
+    }
+}

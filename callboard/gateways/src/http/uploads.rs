@@ -1,0 +1,76 @@
+//! Requests whose body an answer wants stored: bounded in number, and carried to an end when the connection is gone.
+
+use super::answer::{self, Ask};
+use super::body::{Body, Broken, discard, next};
+use super::gateway::Gateway;
+use crate::intake::{self, Halt, Interrupted, Source};
+use bytes::Bytes;
+use callboard::{Answer, AnswerBody, Fault, Msg, Outcome};
+use hyper::Response;
+use hyper::body::{Body as _, Incoming};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Source for Incoming {
+    async fn next(&mut self) -> Result<Option<Bytes>, Interrupted> {
+        next(self).await.map_err(|Broken| Interrupted)
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        self.size_hint().exact()
+    }
+}
+
+impl Gateway {
+    /// Stores the body of a request whose function answered with an intake. A task of its own does it: what arrived
+    /// before a connection broke is stored all the same.
+    pub(crate) async fn take_in(
+        self: &Arc<Self>,
+        ask: &Ask<'_>,
+        msg: Msg,
+        prefix: String,
+        body: Incoming,
+    ) -> Result<Response<Body>, Fault> {
+        let Ok(permit) = self.intakes.clone().try_acquire_owned() else {
+            let fault = Fault::unavailable("intake.busy", "many uploads are running; continue in a moment");
+            return Err(fault.header("retry-after", "2"));
+        };
+        let gateway = self.clone();
+        let storing = self.tasks.spawn(async move {
+            let _permit = permit;
+            gateway.store_body(msg, &prefix, body).await
+        });
+        let answer = storing.await.map_err(|error| Fault::bug(format!("an intake stopped: {error}")))??;
+        answer::render(ask, answer).await
+    }
+
+    async fn store_body(&self, msg: Msg, prefix: &str, mut body: Incoming) -> Result<Answer, Fault> {
+        let result = self.store_in_turn(msg, prefix, &mut body).await;
+        if result.is_err() {
+            discard(body).await;
+        }
+        result
+    }
+
+    async fn store_in_turn(&self, msg: Msg, prefix: &str, body: &mut Incoming) -> Result<Answer, Fault> {
+        let turn = self.lines.enter(prefix).await;
+        let cause = msg.head.clone();
+        // Asked again now that nobody else stores here: the offset that was right before may have been passed since.
+        let mut first = self.bounded(self.host.dispatch(msg)).await?;
+        let AnswerBody::Intake(intake) = std::mem::replace(&mut first.body, AnswerBody::Nothing) else {
+            return Err(Fault::conflict("intake.taken_over", "another connection finished this upload"));
+        };
+        if intake.prefix != prefix {
+            return Err(Fault::bug(format!("an intake moved from {prefix} to {}", intake.prefix)));
+        }
+        let pause = Duration::from_millis(self.options.limits.intake_pause_ms);
+        let halt = Halt { stop: &self.stop, taken_over: &turn.taken_over, pause };
+        if let Some(last) = intake::store(&self.host, &cause, &intake, body, halt).await? {
+            first.headers.retain(|(name, _)| !last.headers.iter().any(|(newer, _)| newer == name));
+            first.headers.extend(last.headers);
+            first.version = last.version;
+        }
+        first.outcome = Outcome::Ok;
+        Ok(first)
+    }
+}
