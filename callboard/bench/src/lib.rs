@@ -15,7 +15,7 @@
 //! ```
 
 use callboard::ports::Ports;
-use callboard::{Answer, Data, Fault, Host, Kind, Principal, Service, Tenant, Uri};
+use callboard::{Answer, Data, Fault, Host, HostBuilder, Kind, Principal, Service, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::ManualClock;
 use callboard_engines::delivery;
@@ -29,6 +29,15 @@ use std::sync::Arc;
 
 /// The time at which every bench starts: 2026-01-01 00:00 UTC.
 pub const START_MS: i64 = 1_767_225_600_000;
+
+/// Where a bench keeps blobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In memory: fastest.
+    InMemory,
+    /// As files of a scratch folder, for what depends on files.
+    OnFiles,
+}
 
 /// An application on the bench.
 pub struct Bench {
@@ -53,19 +62,31 @@ impl Bench {
     /// # Panics
     /// As [`Bench::new`].
     pub async fn with_settings(services: Vec<Service>, settings: HashMap<String, String>) -> Self {
+        Self::shaped(services, Kept::InMemory, |builder| builder.settings(settings)).await
+    }
+
+    /// Puts services on the bench, with blobs kept so, and with whatever else the host should have: handlers, a key.
+    ///
+    /// # Panics
+    /// As [`Bench::new`].
+    pub async fn shaped(services: Vec<Service>, blobs: Kept, shape: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
         let work = tempfile::tempdir().expect("a scratch folder for the bench");
         let clock = Arc::new(ManualClock::new(START_MS));
         let entropy = Arc::new(SeededEntropy::new(7));
         let records = Arc::new(Sqlite::new(Options { file: None, readers: 0 }, entropy.clone()));
+        let blobs = match blobs {
+            Kept::InMemory => LocalBlobs::in_memory(),
+            Kept::OnFiles => LocalBlobs::open(&work.path().join("blobs")).expect("a folder for blobs"),
+        };
         let ports = Ports {
             records: records.clone(),
-            blobs: Arc::new(LocalBlobs::in_memory()),
+            blobs: Arc::new(blobs),
             live: Arc::new(LocalLive::new()),
             clock: clock.clone(),
             entropy,
-            machine: Arc::new(LocalMachine::new(work.path()).expect("a scratch folder for programs")),
+            machine: Arc::new(LocalMachine::new(&work.path().join("scratch")).expect("a scratch folder for programs")),
         };
-        let host = Host::builder(ports).services(services).settings(settings).build().await;
+        let host = shape(Host::builder(ports).services(services)).build().await;
         let host = host.unwrap_or_else(|fault| panic!("{fault}"));
         Self { host, clock, records, tenant: Tenant::new("demo"), _work: work }
     }

@@ -1,0 +1,206 @@
+//! Committed writes through the whole of dispatch, beside a raw loop of the same statements on the same disk.
+
+use crate::figure::{Figure, median, micros};
+use crate::records;
+use callboard::{
+    Data, Env, Fault, Host, Id, Kind, Msg, Reply, Service, Statement, Stranger, Tenant, Uri, Who, params, uri,
+};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const IN_FLIGHT: usize = 32;
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(1);
+const TEXT: &str = "The ferry leaves at six; whoever is late walks over the ice.";
+const SCHEMA: &str =
+    "CREATE TABLE entry (tenant TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL,
+     PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID;";
+/// What the engine writes for the event of a commit.
+const EVENT: &str =
+    "INSERT INTO kernel_event (id, type, tenant, time_ms, is_event, envelope) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+static ADD: Statement =
+    Statement::write("add", &["entry"], "INSERT INTO entry (tenant, id, text, at_ms) VALUES ($tenant, $1, $2, $3)");
+
+#[derive(Deserialize)]
+struct Entry {
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Added {
+    id: Id,
+}
+
+async fn add(env: Env, msg: Msg<Entry>) -> Result<Reply<Added>, Fault> {
+    let id = env.id();
+    Ok(Reply::created(uri!("/entries/{id}")?, Added { id }).write(ADD.with(params![id, msg.data.text, env.now_ms()])))
+}
+
+fn service() -> Service {
+    Service::new("figures")
+        .on(Kind::Post, "/entries", add, Who::Anyone, Stranger::Denied)
+        .tenants_tables(&["entry"])
+        .migration("0001_entry", SCHEMA)
+        .statements(&[&ADD])
+}
+
+pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
+    let folder = records::folder(data)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let ports = records::on_disk(folder.path())?;
+    let host = runtime.block_on(Host::builder(ports).service(service()).build()).map_err(|fault| fault.to_string())?;
+    let mut raw = Raw::open(&folder.path().join("raw.db")).map_err(|error| error.to_string())?;
+    let sync = sync_time(&folder.path().join("floor.bin")).map_err(|error| error.to_string())?;
+    let (mut ours, mut peer) = (0, 0);
+    for _ in 0..ROUNDS {
+        ours += runtime.block_on(write_together(&host, IN_FLIGHT))?;
+        peer += raw.write_groups(IN_FLIGHT).map_err(|error| error.to_string())?;
+    }
+    let (mut ours_times, mut peer_times) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        runtime.block_on(write_alone(&host, &mut ours_times))?;
+        raw.write_alone(&mut peer_times).map_err(|error| error.to_string())?;
+    }
+    let rate = |count: u64| format!("{:.0}/s", count as f64 / (ROUND * ROUNDS as u32).as_secs_f64());
+    let together = ours as f64 / peer as f64;
+    let (ours_time, peer_time) = (median(&mut ours_times), median(&mut peer_times));
+    let alone = ours_time.as_secs_f64() / peer_time.as_secs_f64();
+    let note = "a row and its event each, through dispatch; beside: prepared statements of SQLite";
+    Ok(vec![
+        Figure::plain("append 4 KiB and fdatasync, median", micros(sync)),
+        Figure::plain("committed writes, 32 in flight, FULL", rate(ours))
+            .beside(rate(peer), together)
+            .goal("≥ 0.5×", together >= 0.5)
+            .note(note),
+        Figure::plain("a lone committed write, FULL", micros(ours_time))
+            .beside(micros(peer_time), alone)
+            .goal("≤ 1.3×", alone <= 1.3),
+    ])
+}
+
+async fn write(host: &Host, tenant: &Tenant) -> Result<(), String> {
+    let uri = Uri::parse("/entries").expect("it is a URI");
+    let msg = host.message(Kind::Post, uri, tenant.clone()).with_data(Data::json(&serde_json::json!({"text": TEXT})));
+    host.dispatch(msg).await.map(drop).map_err(|fault| fault.to_string())
+}
+
+/// How many writes so many callers get done in a round, each with one in flight.
+async fn write_together(host: &Host, callers: usize) -> Result<u64, String> {
+    let (count, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let tasks: Vec<_> = (0..callers)
+        .map(|_| {
+            let (host, count, is_over) = (host.clone(), count.clone(), is_over.clone());
+            tokio::spawn(async move {
+                let tenant = Tenant::new("demo");
+                while !is_over.load(Ordering::Relaxed) {
+                    write(&host, &tenant).await?;
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok::<(), String>(())
+            })
+        })
+        .collect();
+    tokio::time::sleep(ROUND).await;
+    let done = count.load(Ordering::Relaxed);
+    is_over.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.map_err(|error| error.to_string())??;
+    }
+    Ok(done)
+}
+
+async fn write_alone(host: &Host, times: &mut Vec<Duration>) -> Result<(), String> {
+    let tenant = Tenant::new("demo");
+    let start = Instant::now();
+    while start.elapsed() < ROUND {
+        let start = Instant::now();
+        write(host, &tenant).await?;
+        times.push(start.elapsed());
+    }
+    Ok(())
+}
+
+/// The peer: the statements of the engine in a loop, prepared once.
+struct Raw {
+    connection: Connection,
+    written: u64,
+}
+
+impl Raw {
+    fn open(file: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(file)?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8000;")?;
+        connection.execute_batch(include_str!("../../../engines/src/sqlite/kernel.sql"))?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self { connection, written: 0 })
+    }
+
+    /// How many writes are committed in a round, so many a transaction.
+    fn write_groups(&mut self, size: usize) -> rusqlite::Result<u64> {
+        let (start, before) = (Instant::now(), self.written);
+        while start.elapsed() < ROUND {
+            self.commit(size)?;
+        }
+        Ok(self.written - before)
+    }
+
+    fn write_alone(&mut self, times: &mut Vec<Duration>) -> rusqlite::Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < ROUND {
+            let start = Instant::now();
+            self.commit(1)?;
+            times.push(start.elapsed());
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, size: usize) -> rusqlite::Result<()> {
+        // Texts as long as those of the engine, in the order of time.
+        let rows: Vec<(String, String)> = (0..size as u64)
+            .map(|at| {
+                let id = Id::from_parts(1_767_225_600_000 + i64::try_from(self.written + at).unwrap_or(0), [7; 10]);
+                (id.to_string(), envelope(id))
+            })
+            .collect();
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for (id, envelope) in &rows {
+            self.connection.prepare_cached(ADD.sql)?.execute(rusqlite::named_params! {
+                "$tenant": "demo", "$1": id, "$2": TEXT, "$3": 1_767_225_600_000_i64
+            })?;
+            let event = rusqlite::params![id, "created", "demo", 1_767_225_600_000_i64, true, envelope];
+            self.connection.prepare_cached(EVENT)?.execute(event)?;
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.written += size as u64;
+        Ok(())
+    }
+}
+
+fn envelope(id: Id) -> String {
+    serde_json::json!({
+        "id": id, "source": "service/figures", "type": "created", "subject": format!("/entries/{id}"),
+        "time_ms": 1_767_225_600_000_i64, "tenant": "demo", "principal": "nobody", "correlationid": id,
+        "causationid": id, "hops": 1, "data": {"uri": format!("/entries/{id}"), "version": 1_767_225_600_000_i64}
+    })
+    .to_string()
+}
+
+/// What this disk takes to make a small append durable.
+fn sync_time(file: &Path) -> std::io::Result<Duration> {
+    let mut file = std::fs::File::create(file)?;
+    let mut times = Vec::new();
+    for _ in 0..300 {
+        let start = Instant::now();
+        file.write_all(&[0x5a; 4096])?;
+        file.sync_data()?;
+        times.push(start.elapsed());
+    }
+    Ok(median(&mut times))
+}
