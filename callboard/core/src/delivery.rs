@@ -1,21 +1,11 @@
 //! Queued messages: running the target of one, and what its failure means.
 
+use crate::flow::StepCall;
 use crate::host::Call;
 use crate::ports::{Commit, CommitError, Delivery, Fate};
 use crate::space::{HOPS_MAX, Target};
-use crate::{Body, Data, Effects, Fault, FaultKind, FlowMove, Host, Id, Msg, Params, Principal, Retry, Step, flow};
-use serde_json::Value;
+use crate::{Data, Effects, Fault, FaultKind, FlowMove, Host, Msg, Params, Principal, Retry, flow};
 use std::borrow::Cow;
-
-/// Which step of which run a delivery is for.
-#[derive(Clone, Copy)]
-pub(crate) struct StepCall {
-    pub(crate) run: Id,
-    step: usize,
-    item: usize,
-    attempt: u32,
-    is_undo: bool,
-}
 
 impl Host {
     /// How long the target of a delivery may run, in milliseconds.
@@ -51,7 +41,7 @@ impl Host {
             }
             Target::Step { service, flow, step: at, is_undo } => {
                 let row = &self.inner.space.services[service].flows[flow].steps[at];
-                let step = Some(step_call(delivery, at, is_undo)?);
+                let step = Some(StepCall::read(&envelope.data, at, is_undo)?);
                 let function = match &row.undo {
                     flow::Undo::By(undo) if is_undo => &*undo.0,
                     _ => &*row.work,
@@ -90,7 +80,7 @@ impl Host {
         let now_ms = self.inner.ports.clock.now_ms();
         let attempts_max = match self.inner.space.target(&delivery.target) {
             Some(Target::Step { service, step, is_undo, .. }) => {
-                if let Ok(step) = step_call(delivery, step, is_undo) {
+                if let Ok(step) = StepCall::read(&delivery.envelope.data, step, is_undo) {
                     return self.fail_step(delivery, service, step, fault, now_ms).await;
                 }
                 0
@@ -139,40 +129,4 @@ impl Host {
         self.inner.ports.entropy.fill(&mut bytes);
         u32::from_le_bytes(bytes)
     }
-}
-
-impl StepCall {
-    pub(crate) fn succeeded(self, body: &Body<Data>) -> flow::FlowEvent {
-        let Self { step, item, attempt, .. } = self;
-        if self.is_undo {
-            return flow::FlowEvent::Undone { step, item, attempt };
-        }
-        let output = match body {
-            Body::Json(data) => serde_json::from_slice(&data.bytes).unwrap_or(Value::Null),
-            _ => Value::Null,
-        };
-        flow::FlowEvent::Done { step, item, attempt, output }
-    }
-
-    fn failed(self, fault: &Fault) -> flow::FlowEvent {
-        let Self { step, item, attempt, .. } = self;
-        let message = fault.message.clone();
-        if self.is_undo {
-            return flow::FlowEvent::UndoFailed { step, item, attempt, message };
-        }
-        flow::FlowEvent::Failed {
-            step,
-            item,
-            attempt,
-            code: fault.code.to_owned(),
-            message,
-            is_retryable: fault.is_retryable(),
-        }
-    }
-}
-
-fn step_call(delivery: &Delivery, step: usize, is_undo: bool) -> Result<StepCall, Fault> {
-    let input: Step = serde_json::from_value(delivery.envelope.data.clone())
-        .map_err(|error| Fault::bad_input("flow.input", format!("the message of a step cannot be read: {error}")))?;
-    Ok(StepCall { run: input.run, step, item: input.index, attempt: input.attempt, is_undo })
 }

@@ -1,14 +1,14 @@
 //! The generic host: finds the function for a message, asks the policy, runs it, commits what it returned, answers.
 
 use crate::answer::{Answer, answer};
-use crate::delivery::StepCall;
+use crate::flow::StepCall;
 use crate::function::ErasedFunction;
-use crate::ports::{Commit, CommitError, Envelope, Outgoing, Settle};
+use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Settle};
 use crate::service::{Binding, Service, Stranger, Who};
 use crate::{
     Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Principal, Reply,
 };
-use crate::{SigningKey, Space, event, flow};
+use crate::{LiveMessage, SigningKey, Space, event, fill_slots, flow};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -226,10 +226,9 @@ impl Host {
             let Some(commit) = self.commit_of(&call, &msg.head, &mut reply)? else {
                 return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, None)), Err);
             };
-            let live = std::mem::take(&mut reply.effects.live);
             match self.inner.ports.records.commit(commit).await {
                 Ok(committed) => {
-                    live.into_iter().for_each(|message| self.inner.ports.live.publish(&msg.tenant, message));
+                    self.announce(&msg.head, &mut reply.effects, &committed);
                     return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, Some(&committed))), Err);
                 }
                 Err(CommitError::Retry) => {}
@@ -239,6 +238,18 @@ impl Host {
             }
         }
         Err(Fault::conflict("busy", "others are changing the same thing; try again"))
+    }
+
+    /// Tells those who look at this moment: what happened, then what was only for them.
+    fn announce(&self, head: &Head, effects: &mut Effects, committed: &Committed) {
+        let events = std::mem::take(&mut effects.events).into_iter();
+        let events = events.map(|event| LiveMessage { uri: event.uri, kind: event.kind, data: event.data });
+        for mut message in events.chain(std::mem::take(&mut effects.live)) {
+            if effects.has_slots() {
+                fill_slots(&mut message.data, &|at, column| committed.value(at, column));
+            }
+            self.inner.ports.live.publish(&head.tenant, message);
+        }
     }
 
     /// The batch of a reply; none where nothing changes.

@@ -15,6 +15,12 @@ use std::sync::Arc;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A boxed stream of bytes.
 pub type ByteStream = Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, Fault>> + Send>>;
+
+/// The next bytes of a stream; none at its end.
+pub async fn next_bytes(stream: &mut ByteStream) -> Option<Result<Bytes, Fault>> {
+    futures_util::StreamExt::next(stream).await
+}
+
 /// A boxed stream of live messages.
 pub type LiveStream = Pin<Box<dyn futures_util::Stream<Item = Arc<LiveMessage>> + Send>>;
 

@@ -3,9 +3,11 @@
 //! A flow is data, not code that replays, so it can be checked, drawn and resumed. `machine` is the pure function that
 //! moves a run on; it does no IO.
 
+mod call;
 mod machine;
 mod run;
 
+pub(crate) use call::StepCall;
 pub use machine::{Command, FlowEvent, advance, begin};
 pub use run::{ItemRun, ItemState, Reason, Run, Status, StepRun};
 
