@@ -1,6 +1,6 @@
 //! Bodies that must not pass through a function: stored part by part, each part told to the function that keeps count.
 //!
-//! One intake at a time stores under a prefix. A newer one takes over, since its sender has usually lost the older
+//! One intake at a time stores for a function's URI. A newer one takes over, since its sender has usually lost the older
 //! connection; what the older one holds but has not stored is dropped, for the newer one sends it again.
 
 use bytes::{Bytes, BytesMut};
@@ -44,7 +44,7 @@ impl Source for Option<Bytes> {
     }
 }
 
-/// Who stores under which prefix.
+/// Who stores for which function's URI.
 #[derive(Default)]
 pub(crate) struct Lines(Mutex<HashMap<String, Arc<Line>>>);
 
@@ -54,19 +54,19 @@ struct Line {
     newest: Mutex<CancellationToken>,
 }
 
-/// The right to store under a prefix, until a newer one asks for it.
+/// The right to store for a URI, until a newer one asks for it.
 pub(crate) struct Turn<'l> {
     lines: &'l Lines,
-    prefix: String,
+    name: String,
     line: Arc<Line>,
     pub(crate) taken_over: CancellationToken,
     _turn: tokio::sync::OwnedMutexGuard<()>,
 }
 
 impl Lines {
-    /// Tells who holds the prefix to stop, and waits until it has.
-    pub(crate) async fn enter(&self, prefix: &str) -> Turn<'_> {
-        let line = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(prefix.to_owned()).or_default().clone();
+    /// Tells who has the turn to stop, and waits until it has.
+    pub(crate) async fn enter(&self, name: &str) -> Turn<'_> {
+        let line = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone();
         let taken_over = CancellationToken::new();
         let older = {
             let mut newest = line.newest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +74,7 @@ impl Lines {
         };
         older.cancel();
         let turn = line.turn.clone().lock_owned().await;
-        Turn { lines: self, prefix: prefix.to_owned(), line, taken_over, _turn: turn }
+        Turn { lines: self, name: name.to_owned(), line, taken_over, _turn: turn }
     }
 }
 
@@ -83,7 +83,7 @@ impl Drop for Turn<'_> {
         let mut lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The map's and this one: nobody else waits.
         if Arc::strong_count(&self.line) == 2 {
-            lines.remove(&self.prefix);
+            lines.remove(&self.name);
         }
     }
 }

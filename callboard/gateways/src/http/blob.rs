@@ -2,24 +2,18 @@
 
 use super::body::Body;
 use super::conditions::{Conditions, Decision, whole_seconds};
+use super::pieces::{self, PIECE_BYTES, on_a_waiting_thread};
 use bytes::Bytes;
 use callboard::Fault;
 use callboard::ports::{BlobMeta, Blobs};
-use futures_util::stream;
 use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
-
-/// What fits is read at once.
-const WHOLE_BYTES_MAX: u64 = 4 << 20;
-/// What does not is read in pieces of this size, one at a time.
-const PIECE_BYTES: u64 = 1 << 20;
 
 /// What is there, and what to do about it.
 struct Found {
@@ -109,7 +103,7 @@ fn respond(found: Found, body: Body, media_type: &str) -> Result<Response<Body>,
 /// Opens, looks and reads on a thread that may wait, in one visit where what is wanted fits.
 async fn read_file(path: PathBuf, conditions: Conditions, is_head: bool) -> Result<Option<(Found, Body)>, Fault> {
     let work = move || -> std::io::Result<Option<(Found, Option<File>, Bytes)>> {
-        let mut file = match File::open(path) {
+        let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(error),
@@ -128,8 +122,8 @@ async fn read_file(path: PathBuf, conditions: Conditions, is_head: bool) -> Resu
         let found = Found::new(&meta, &conditions);
         match found.span().filter(|_| !is_head) {
             None => Ok(Some((found, None, Bytes::new()))),
-            Some(span) if span.end - span.start <= WHOLE_BYTES_MAX => {
-                let bytes = read_span(&mut file, &span)?;
+            Some(span) if span.end - span.start <= PIECE_BYTES => {
+                let bytes = pieces::read(&file, &span)?;
                 Ok(Some((found, None, bytes)))
             }
             Some(_) => Ok(Some((found, Some(file), Bytes::new()))),
@@ -137,7 +131,7 @@ async fn read_file(path: PathBuf, conditions: Conditions, is_head: bool) -> Resu
     };
     let Some((found, file, bytes)) = on_a_waiting_thread(work).await? else { return Ok(None) };
     let body = match (file, found.span()) {
-        (Some(file), Some(span)) => Body::stream(pieces(file, span)),
+        (Some(file), Some(span)) => Body::stream(axum::body::Body::from_stream(pieces::pieces(file, span))),
         _ => Body::full(bytes),
     };
     Ok(Some((found, body)))
@@ -146,42 +140,4 @@ async fn read_file(path: PathBuf, conditions: Conditions, is_head: bool) -> Resu
 fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{InvalidFilename, IsADirectory, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | IsADirectory | InvalidFilename)
-}
-
-fn read_span(file: &mut File, span: &Range<u64>) -> std::io::Result<Bytes> {
-    let length = usize::try_from(span.end - span.start).expect("a piece fits in memory");
-    if span.start > 0 {
-        file.seek(SeekFrom::Start(span.start))?;
-    }
-    let mut bytes = Vec::with_capacity(length);
-    file.take(span.end - span.start).read_to_end(&mut bytes)?;
-    if bytes.len() < length {
-        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-    }
-    Ok(bytes.into())
-}
-
-fn pieces(file: File, span: Range<u64>) -> axum::body::Body {
-    let pieces = stream::try_unfold((file, span), |(mut file, span)| async move {
-        if span.is_empty() {
-            return Ok::<_, Fault>(None);
-        }
-        let end = span.end.min(span.start + PIECE_BYTES);
-        let piece = span.start..end;
-        let (file, bytes) =
-            on_a_waiting_thread(move || read_span(&mut file, &piece).map(|bytes| (file, bytes))).await?;
-        Ok(Some((bytes, (file, end..span.end))))
-    });
-    axum::body::Body::from_stream(pieces)
-}
-
-async fn on_a_waiting_thread<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, Fault> {
-    let result = tokio::task::spawn_blocking(work).await;
-    let result = result.map_err(|error| Fault::bug(format!("reading a blob stopped: {error}")))?;
-    result.map_err(|error| {
-        Fault::unavailable("blob.unreadable", "this file cannot be read at the moment; try again")
-            .detail(error.to_string())
-    })
 }

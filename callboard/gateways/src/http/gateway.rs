@@ -130,7 +130,9 @@ impl Gateway {
             is_shared: false,
         };
         let path = parts.uri.path();
-        let ask = Ask { parts, outside: &outside, place: &place, surface: side(path), path, is_anonymous: true };
+        let surface =
+            side(path.strip_prefix("/@").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or(path));
+        let ask = Ask { parts, outside: &outside, place: &place, surface, path, is_anonymous: true };
         self.refuse(&ask, id, fault).await
     }
 
@@ -223,7 +225,7 @@ impl Gateway {
             let again = msg.clone();
             let answer = self.bounded(self.host.dispatch(msg)).await?;
             return match answer.body {
-                AnswerBody::Intake(intake) => self.take_in(ask, again, intake.prefix, body).await,
+                AnswerBody::Intake(intake) => self.take_in(ask, again, intake.then, body).await,
                 _ => self.respond(ask, answer).await,
             };
         }

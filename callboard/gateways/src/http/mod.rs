@@ -15,6 +15,7 @@ mod log;
 mod media;
 mod message;
 mod options;
+mod pieces;
 mod place;
 mod redirect;
 mod revoked;

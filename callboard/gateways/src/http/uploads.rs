@@ -5,7 +5,7 @@ use super::body::{Body, Broken, discard, next};
 use super::gateway::Gateway;
 use crate::intake::{self, Halt, Interrupted, Source};
 use bytes::Bytes;
-use callboard::{Answer, AnswerBody, Fault, Msg, Outcome};
+use callboard::{Answer, AnswerBody, Fault, Msg, Outcome, Uri};
 use hyper::Response;
 use hyper::body::{Body as _, Incoming};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Gateway {
         self: &Arc<Self>,
         ask: &Ask<'_>,
         msg: Msg,
-        prefix: String,
+        then: Uri,
         body: Incoming,
     ) -> Result<Response<Body>, Fault> {
         let Ok(permit) = self.intakes.clone().try_acquire_owned() else {
@@ -38,30 +38,30 @@ impl Gateway {
         let gateway = self.clone();
         let storing = self.tasks.spawn(async move {
             let _permit = permit;
-            gateway.store_body(msg, &prefix, body).await
+            gateway.store_body(msg, &then, body).await
         });
         let answer = storing.await.map_err(|error| Fault::bug(format!("an intake stopped: {error}")))??;
         answer::render(ask, answer).await
     }
 
-    async fn store_body(&self, msg: Msg, prefix: &str, mut body: Incoming) -> Result<Answer, Fault> {
-        let result = self.store_in_turn(msg, prefix, &mut body).await;
+    async fn store_body(&self, msg: Msg, then: &Uri, mut body: Incoming) -> Result<Answer, Fault> {
+        let result = self.store_in_turn(msg, then, &mut body).await;
         if result.is_err() {
             discard(body).await;
         }
         result
     }
 
-    async fn store_in_turn(&self, msg: Msg, prefix: &str, body: &mut Incoming) -> Result<Answer, Fault> {
-        let turn = self.lines.enter(prefix).await;
+    async fn store_in_turn(&self, msg: Msg, then: &Uri, body: &mut Incoming) -> Result<Answer, Fault> {
+        let turn = self.lines.enter(&format!("{}{then}", msg.tenant)).await;
         let cause = msg.head.clone();
         // Asked again now that nobody else stores here: the offset that was right before may have been passed since.
         let mut first = self.bounded(self.host.dispatch(msg)).await?;
         let AnswerBody::Intake(intake) = std::mem::replace(&mut first.body, AnswerBody::Nothing) else {
             return Err(Fault::conflict("intake.taken_over", "another connection finished this upload"));
         };
-        if intake.prefix != prefix {
-            return Err(Fault::bug(format!("an intake moved from {prefix} to {}", intake.prefix)));
+        if intake.then != *then {
+            return Err(Fault::bug(format!("an intake moved from {then} to {}", intake.then)));
         }
         let pause = Duration::from_millis(self.options.limits.intake_pause_ms);
         let halt = Halt { stop: &self.stop, taken_over: &turn.taken_over, pause };

@@ -226,7 +226,7 @@ async fn take_bytes(env: Env, msg: Msg<Empty>) -> Result<Reply, Fault> {
     if msg.meta("upload-offset") != Some(row.stored.to_string().as_str()) {
         return Err(Fault::conflict("uploads.offset", format!("continue at {}", row.stored)));
     }
-    let prefix = format!("uploads/{}/{id}", env.tenant());
+    let prefix = format!("uploads/{}/{id}/{}", env.tenant(), env.id());
     let intake = Intake { prefix, range: row.stored..row.length, then: uri!("/uploads/{id}/parts")? };
     Ok(Reply::intake(intake).header("upload-offset", row.stored.to_string()).header("tus-resumable", "1.0.0"))
 }

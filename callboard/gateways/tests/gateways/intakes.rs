@@ -35,7 +35,10 @@ async fn offset(server: &Server) -> usize {
 async fn stored(server: &Server) -> (Vec<u8>, Vec<u64>) {
     let blobs = &server.bench.host().ports().blobs;
     let (mut whole, mut sizes) = (Vec::new(), Vec::new());
-    for meta in blobs.list("uploads/demo/1").await.unwrap() {
+    let mut parts = blobs.list("uploads/demo/1").await.unwrap();
+    // Every connection stores under a prefix of its own; behind it stands the offset.
+    parts.sort_by_key(|meta| meta.key.rsplit('/').next().map(str::to_owned));
+    for meta in parts {
         sizes.push(meta.size_bytes);
         let pieces: Vec<bytes::Bytes> = blobs.read(&meta.key, None).await.unwrap().try_collect().await.unwrap();
         whole.extend(pieces.concat());

@@ -33,6 +33,15 @@ async fn a_subtree_tells_what_happens_in_it_and_nothing_beside() {
 }
 
 #[tokio::test]
+async fn what_is_committed_is_told() {
+    let server = Server::start().await;
+    let mut thing = listen(&server, "/api/things/x/**").await;
+    assert_eq!(server.request("POST", "/api/things").json(r#"{"title":"x"}"#).send().await.status, 201);
+    let heard = thing.until("\n\n").await;
+    assert!(heard.contains("event: created\ndata: {\"uri\":\"/things/x\",\"version\":"), "{heard}");
+}
+
+#[tokio::test]
 async fn without_the_wildcard_only_the_uri_itself_tells() {
     let server = Server::start().await;
     let mut room = listen(&server, "/api/rooms/1").await;

@@ -1,0 +1,28 @@
+//! The smallest application over HTTP, without tenants, pages or files: `cargo run --example hello`, then open
+//! http://localhost:8080/api/hello. The second listener gives the same answer from bare axum, to measure against.
+
+use callboard::{Fault, Kind, Msg, Reply, Service, Stranger, Tenant, Who};
+use callboard_bench::Bench;
+use callboard_gateways::http::{HttpOptions, Tenants, serve};
+use std::error::Error;
+use std::future::pending;
+use tokio::net::TcpListener;
+
+async fn hello(_: Msg<callboard::Empty>) -> Result<Reply<&'static str>, Fault> {
+    Ok(Reply::ok("Hello, world"))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let service = Service::new("hello").on(Kind::Get, "/hello", hello, Who::Anyone, Stranger::Denied);
+    let bench = Bench::new(vec![service]).await;
+    let options = HttpOptions::new(Tenants::Only(Tenant::only()));
+    tokio::spawn(serve_bare(TcpListener::bind("127.0.0.1:8081").await?));
+    serve(bench.host().clone(), options, TcpListener::bind("127.0.0.1:8080").await?, pending()).await;
+    Ok(())
+}
+
+async fn serve_bare(listener: TcpListener) -> std::io::Result<()> {
+    let answer = || async { ([("content-type", "application/json")], "\"Hello, world\"") };
+    axum::serve(listener, axum::Router::new().route("/api/hello", axum::routing::get(answer))).await
+}
