@@ -14,7 +14,7 @@ pub(crate) fn icon(name: &str) -> String {
         "clock" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3.5 2"),
         "person" => ("icon", "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8M4 20.5a8 8 0 0 1 16 0"),
         "studio" => ("icon", "M4 7h16v13H4zM4 7l3-4M9.5 7l3-4M15 7l3-4M4 11h16"),
-        "theme" => ("icon", "M12 3a9 9 0 1 0 0 18V3"),
+        "theme" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18v18"),
         "info" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 11v5M12 7.5v.5"),
         "close" => ("icon", "M6 6l12 12M18 6L6 18"),
         "code" => ("icon", "M8 7l-5 5 5 5M16 7l5 5-5 5"),

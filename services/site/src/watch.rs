@@ -16,6 +16,7 @@ struct Page<'a> {
     episode: &'a Episode,
     series: Option<Series>,
     still: String,
+    backdrop: String,
     state: Option<Badge>,
     is_unlisted: bool,
     length: Option<String>,
@@ -89,6 +90,7 @@ pub(crate) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Html>, Fault
     let view = Page {
         page: &page,
         still: format!("/art/still/{}", episode.id),
+        backdrop: format!("/art/backdrop/{}", episode.series),
         state: Badge::of(episode.access, episode.active),
         is_unlisted: episode.access != Access::Public
             || series.as_ref().is_none_or(|series| series.access != Access::Public),

@@ -17,7 +17,7 @@ pub(crate) fn icon(name: &str) -> String {
         "check" => ("icon", "M4 12l6 6L20 6"),
         "clock" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3.5 2"),
         "plus" => ("icon", "M12 5v14M5 12h14"),
-        "theme" => ("icon", "M12 3a9 9 0 1 0 0 18V3"),
+        "theme" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18v18"),
         "info" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 11v5M12 7.5v.5"),
         "upload" => ("icon", "M12 16V4M7 9l5-5 5 5M4 20h16"),
         "out" => ("icon", "M10 4H5v16h5M14 8l4 4-4 4M18 12H9"),

@@ -8,19 +8,28 @@ function adopt(root: ShadowRoot, html: string): void {
   template.innerHTML = html;
   // Declarative roots inside are made by the elements themselves, through here.
   template.content.querySelectorAll("template[shadowrootmode]").forEach((inner) => inner.remove());
-  for (const style of template.content.querySelectorAll("style")) {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(style.textContent ?? "");
+  const content = document.importNode(template.content, true);
+  for (const style of content.querySelectorAll("style")) {
+    const { sheet, standIn } = replace(style);
     root.adoptedStyleSheets.push(sheet);
-    // media-chrome adds rules through `sheet` of the last style element: keep it, without text, and let it answer.
-    style.textContent = "";
-    style.setAttribute("type", "text/adopted");
+    style.replaceWith(standIn);
   }
-  const sheets = [...root.adoptedStyleSheets];
-  root.replaceChildren(document.importNode(template.content, true));
-  [...root.querySelectorAll("style")].forEach((style, index) => {
-    Object.defineProperty(style, "sheet", { value: sheets[index] });
-  });
+  root.replaceChildren(content);
+}
+
+// media-chrome adds rules through `sheet` of the last `style` it finds, and switches one by its `media`. An element of that name
+// which is not HTML's, and so not inline style to the browser, stands in and answers.
+function replace(style: HTMLStyleElement): { sheet: CSSStyleSheet; standIn: Element } {
+  const sheet = new CSSStyleSheet({ media: style.media });
+  sheet.replaceSync(`style { display: none } ${style.textContent ?? ""}`);
+  const standIn = document.createElementNS("urn:adopted", "style");
+  for (const { name, value } of style.attributes) standIn.setAttribute(name, value);
+  Object.defineProperty(standIn, "sheet", { value: sheet });
+  if (style.hasAttribute("media")) {
+    const changed = () => (sheet.media.mediaText = standIn.getAttribute("media") ?? "");
+    new MutationObserver(changed).observe(standIn, { attributeFilter: ["media"] });
+  }
+  return { sheet, standIn };
 }
 
 function isOurs(root: ShadowRoot): boolean {
