@@ -32,6 +32,7 @@ pub(crate) struct Asked {
 /// Where each module's functions are written.
 const SOURCES: &[(&str, &str)] = &[
     ("site::about::", include_str!("about.rs")),
+    ("site::errors::", include_str!("errors.rs")),
     ("site::fault::", include_str!("fault.rs")),
     ("site::home::", include_str!("home.rs")),
     ("site::me::", include_str!("me.rs")),

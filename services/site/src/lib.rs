@@ -5,6 +5,7 @@ mod about;
 mod art;
 mod card;
 mod contracts;
+mod errors;
 mod fault;
 mod frame;
 mod home;
@@ -48,6 +49,7 @@ pub fn service() -> Service {
         .relay()
         .on(Page, "/theme.css", theme::show, Anyone, Denied)
         .on(Page, "/about/function", about::show_function, Anyone, Denied)
+        .on(Page, "/about/errors/{code}", errors::show, Anyone, Denied)
         .on(Page, "/fault", fault::show, Services, NotFound)
         .setting("site.demo", "no", "`yes` where every page says that this is a demo and where to begin")
 }
