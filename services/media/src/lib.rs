@@ -1,18 +1,73 @@
-//! Uploads and their way to playable video.
+//! Uploads, their way to playable video, and who gets to see its bytes.
 //!
-//! The modules below are pure: they write the command lines of ffprobe and ffmpeg and read what those print.
-//! They start no process and open no file.
+//! The public modules are pure: they write the command lines of ffprobe and ffmpeg and read what those print. The flow
+//! `publish` runs them. Bytes never pass through a function; what an episode is and who may watch it is asked by URI.
 
+mod arrival;
+mod assets;
 pub mod boxes;
 pub mod command;
 pub mod encode;
+mod exposure;
 pub mod master;
+mod model;
 pub mod packets;
+mod parts;
 pub mod plan;
+mod playback;
 pub mod playlist;
 pub mod poster;
 pub mod probe;
 pub mod progress;
+mod publish;
 pub mod rate;
+mod records;
 pub mod refusal;
+mod removal;
 pub mod source;
+mod tus;
+mod uploads;
+
+use callboard::{Kind, Service, Stranger, Who, event};
+
+/// The service.
+pub fn service() -> Service {
+    use Kind::{Delete, Get, Options, Patch, Post};
+    use Stranger::{Denied, NotFound};
+    const EDITOR: Who = Who::Role("editor");
+    Service::new("media")
+        .on(Options, "/uploads", uploads::describe, Who::Anyone, Denied)
+        .on(Options, "/uploads/{id}", uploads::describe, Who::Anyone, Denied)
+        .on(Post, "/uploads", uploads::create, EDITOR, Denied)
+        .on(Get, "/uploads/{id}", uploads::read, Who::SignedIn, Denied)
+        .on(Patch, "/uploads/{id}", uploads::go_on, Who::SignedIn, Denied)
+        .on(Delete, "/uploads/{id}", uploads::remove, Who::SignedIn, Denied)
+        .on(Post, "/uploads/{id}/parts", parts::store, Who::Services, NotFound)
+        .on(Post, "/uploads/{id}/expiry", uploads::expire, Who::Services, NotFound)
+        .on(Get, "/assets", assets::list, EDITOR, Denied)
+        .on(Delete, "/assets/{id}/versions/{version}", assets::drop_version, Who::Services, NotFound)
+        .on(Get, "/episodes/{id}/asset", assets::read, EDITOR, Denied)
+        .on(Delete, "/episodes/{id}/asset", assets::remove, EDITOR, Denied)
+        .on(Post, "/episodes/{id}/asset/removal", assets::follow_episode, Who::Services, NotFound)
+        .on(Post, "/episodes/{id}/playback", playback::create, Who::Anyone, Denied)
+        .on(event("deleted"), "/episodes/{id}", assets::follow_episode, Who::Services, NotFound)
+        .on(event("changed"), "/episodes/{id}", exposure::follow_episode, Who::Services, NotFound)
+        .on(event("changed"), "/series/{id}", exposure::follow_series, Who::Services, NotFound)
+        .on(event("undone"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
+        .on(event("undo_stuck"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
+        .flow(publish::flow())
+        .flow(exposure::flow())
+        .flow(removal::flow())
+        .tenants_tables(&["upload", "upload_part", "upload_quota", "asset"])
+        .migration("0001_media", include_str!("../migrations/0001_media.sql"))
+        .statements(records::ALL)
+        .tool("ffmpeg")
+        .tool("ffprobe")
+        .setting("media.upload_bytes_max", "21474836480", "largest file that may be uploaded, in bytes")
+        .setting("media.uploads_open_max", "8", "most unfinished uploads of one person")
+        .setting(
+            "media.duration_max_ms",
+            "600000",
+            "longest video that is published, in milliseconds, at most ten minutes",
+        )
+}
