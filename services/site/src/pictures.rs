@@ -3,6 +3,7 @@
 
 use crate::art::{Shape, draw};
 use crate::contracts::{Decision, Episode, Series, Tenant};
+use crate::home::found;
 use crate::watch::playback;
 use callboard::{Empty, Env, Fault, Html, Msg, Reply};
 
@@ -33,7 +34,7 @@ async fn still(env: &Env, id: &str) -> Result<Reply<Html>, Fault> {
     if episode.is_playable() {
         let decision: Decision = env.call(&format!("/access/episodes/{id}")).await?;
         if decision.may_watch
-            && let Some(poster) = playback(env, id).await?.poster
+            && let Some(poster) = found(playback(env, id).await)?.and_then(|playback| playback.poster)
         {
             return Ok(Reply::see_other(poster).header("cache-control", "private, max-age=60"));
         }

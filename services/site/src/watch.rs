@@ -129,7 +129,8 @@ async fn stage(env: &Env, page: &Frame, episode: &Episode, decision: Decision) -
         Some(MediaState::Processing) => Ok((Stage::Preparing, true)),
         Some(MediaState::Failed) => Ok((Stage::Failed, false)),
         Some(MediaState::Playable | MediaState::Ready) => {
-            let playback = playback(env, &episode.id).await?;
+            // The catalogue hears of a video's end a moment later than the media service knows of it.
+            let Some(playback) = found(playback(env, &episode.id).await)? else { return Ok((Stage::Preparing, true)) };
             let position = if page.is_signed_in() { position(env, &episode.id).await? } else { None };
             let poster = playback.poster.unwrap_or_else(|| format!("/art/still/{}", episode.id));
             Ok((Stage::Play(Play { src: playback.src, poster, position }), playback.protected))

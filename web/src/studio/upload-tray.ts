@@ -51,7 +51,7 @@ class UploadTray extends HTMLElement {
       },
       progress: (news) => {
         item.progress(news);
-        if (news.stage === "ready" || news.stage === "playable") this.#ready();
+        if (news.stage === "ready" || (news.stage === "quick" && news.fraction === 1)) this.#ready();
       },
       failed: (message) => {
         item.failed(message);
@@ -74,7 +74,7 @@ class UploadTray extends HTMLElement {
     this.#list.prepend(item.element);
     const heard = (news: Progress) => {
       item.progress(news);
-      if (news.stage === "ready" || news.stage === "playable") this.#ready();
+      if (news.stage === "ready" || (news.stage === "quick" && news.fraction === 1)) this.#ready();
     };
     follow(uri, heard, () => void outcome(this.#episode).then((end) => end && heard(end)));
   }

@@ -5,7 +5,7 @@ import { mounted, problemOf } from "../resource";
 
 /** What the server says while it prepares a video. */
 export interface Progress {
-  stage: "probe" | "quick" | "playable" | "full" | "poster" | "ready" | "failed";
+  stage: "probe" | "quick" | "full" | "poster" | "ready" | "failed";
   fraction?: number;
   message?: string;
   rendition?: string;
