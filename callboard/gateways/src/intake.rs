@@ -72,7 +72,7 @@ impl Lines {
             let mut newest = line.newest.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *newest, taken_over.clone())
         };
-        
+        older.cancel();
         let turn = line.turn.clone().lock_owned().await;
         Turn { lines: self, name: name.to_owned(), line, taken_over, _turn: turn }
     }
