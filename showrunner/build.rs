@@ -1,10 +1,11 @@
-//! Embeds the built islands, styles and fonts of `web/dist` in the binary, each as it is and compressed.
+//! Embeds in the binary the built islands, styles and fonts of `web/dist`, each as it is and compressed, and the pages of `docs/errors`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
+    embed_errors();
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/dist");
     println!("cargo::rerun-if-changed={}", dist.display());
     let Ok(text) = fs::read_to_string(dist.join("manifest.json")) else {
@@ -29,6 +30,21 @@ fn main() {
     }
     built.push(']');
     write("assets.rs", &built);
+}
+
+fn embed_errors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let files =
+        fs::read_dir(&folder).expect("docs/errors is a folder").filter_map(Result::ok).map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
+    files.sort();
+    let codes =
+        files.iter().filter_map(|path| Some((path.file_stem()?.to_str()?, path))).filter(|(code, _)| *code != "README");
+    let rows: String = codes
+        .map(|(code, path)| format!("    ({code:?}, include_str!({:?})),\n", path.display().to_string()))
+        .collect();
+    write("errors.rs", &format!("&[\n{rows}]"));
 }
 
 fn write(name: &str, source: &str) {

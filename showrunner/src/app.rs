@@ -31,11 +31,12 @@ const READERS: usize = 2;
 pub(crate) fn all_services() -> Vec<Service> {
     vec![
         callboard::operator::service(),
+        crate::manual::service(),
         tenants::service(),
         identity::service(),
         access::service(),
         catalogue::service(),
-        //MEDIA
+        media::service(),
         watching::service(),
         site::service(),
         studio::service(),

@@ -107,7 +107,7 @@ pub(crate) const SERIES: &[Series] = &[
             episode(
                 "The Lamplighter",
                 "Forty lamps, and one too many.",
-                "mandelbrot=s=640x360:r=25:maxiter=120:start_scale=2.4:end_scale=0.4:end_pts=500:inner=period,hue=h=20:s=0.55:b=-1,scale=1280:720",
+                "mandelbrot=s=480x270:r=25:maxiter=80:start_scale=2.4:end_scale=0.4:end_pts=500:inner=period,hue=h=20:s=0.55:b=-1,scale=1280:720",
                 [110, 165, 220],
             ),
             episode(
@@ -157,7 +157,7 @@ pub(crate) fn arguments(drawing: usize, seconds: u32) -> Vec<String> {
         "-c:v",
         "libx264",
         "-preset",
-        "superfast",
+        "ultrafast",
         "-crf",
         "26",
         "-maxrate",

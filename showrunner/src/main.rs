@@ -6,7 +6,10 @@ mod cli;
 mod demo;
 mod drawings;
 mod log;
+mod manual;
 mod map;
+#[cfg(test)]
+mod readmes;
 mod settings;
 mod up;
 
