@@ -22,7 +22,11 @@ fn arrows_of(folder: &str) -> Option<Arrows> {
         "callboard/handlers" | "callboard/gateways" | "callboard/hosts" => {
             Arrows { ships: &["callboard"], tests: &["callboard-bench"] }
         }
-        "callboard/bench" => Arrows { ships: &["callboard", "callboard-engines"], tests: &[] },
+        // Its figures measure the whole pipeline, which begins at the gateway.
+        "callboard/bench" => {
+            let tests = &["callboard-gateways", "callboard-handlers"];
+            Arrows { ships: &["callboard", "callboard-engines"], tests }
+        }
         "showrunner" => Arrows { ships: EVERYTHING, tests: &[] },
         "tests" => Arrows { ships: &[], tests: EVERYTHING },
         _ if folder.starts_with("services/") => Arrows { ships: &["callboard"], tests: &["callboard-bench"] },

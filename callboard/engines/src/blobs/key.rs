@@ -62,10 +62,10 @@ mod tests {
         fn a_key_that_passes_stays_below_its_folder(key in "[a./\\\\%#~\0-]{0,12}") {
             if let Ok(path) = check(&key) {
                 prop_assert_eq!(path.as_ref(), &key);
-                let joined = std::path::Path::new("/root").join(&key);
+                let joined = std::path::Path::new("/blobs").join(&key);
                 let names = joined.components().skip(2);
                 prop_assert!(names.into_iter().all(|part| matches!(part, std::path::Component::Normal(_))));
-                prop_assert_eq!(joined.to_str().map(str::to_owned), Some(format!("/root/{key}")));
+                prop_assert_eq!(joined.to_str().map(str::to_owned), Some(format!("/blobs/{key}")));
             }
         }
     }
