@@ -139,7 +139,7 @@ impl Gateway {
         if !is_for_this || pass.last_segment.is_some_and(is_past_preview) {
             return Err(invalid());
         }
-        if self.revoked.contains(tenant, &target.folder, &pass.session) {
+        if self.revoked.contains(tenant, &pass) {
             let message = "this media link was taken back; open the page again to see what you may watch";
             return Err(Fault::denied("pass.revoked", message));
         }

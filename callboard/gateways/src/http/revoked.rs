@@ -1,21 +1,30 @@
-//! Folders whose passes no longer count, heard of as live messages `revoked` on `/assets/{folder}`. In memory only.
+//! Passes that no longer count, heard of as live messages: `revoked` on `/assets/{folder}` takes back those to a folder,
+//! `deleted` on `/sessions/{session}` those of a session. In memory only.
 
 use callboard::ports::Live;
-use callboard::{PASS_AGE_MS_MAX, Tenant, Uri};
-use futures_util::StreamExt;
+use callboard::{LiveMessage, PASS_AGE_MS_MAX, Pass, Tenant, Uri};
+use futures_util::{StreamExt, stream};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio_util::sync::CancellationToken;
 
-/// Tenant, folder, and the session it was taken from; none where it was taken from everybody.
-type Entry = (Tenant, String, Option<String>);
+/// Whose passes, or passes to what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    Folder(String),
+    FolderOfSession(String, String),
+    Session(String),
+}
+
+/// Until when passes may expire that no longer count; one that expires later was issued afterwards.
+type Entries = HashMap<(Tenant, Subject), i64>;
 
 /// What was revoked, until no pass from before can be alive any more.
 pub(crate) struct Revoked {
     live: Arc<dyn Live>,
     stop: CancellationToken,
     watched: RwLock<HashSet<Tenant>>,
-    entries: Arc<Mutex<HashMap<Entry, i64>>>,
+    entries: Arc<Mutex<Entries>>,
     clock: Arc<dyn callboard::ports::Clock>,
 }
 
@@ -38,31 +47,46 @@ impl Revoked {
         if !self.watched.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone()) {
             return;
         }
-        let above = Uri::parse("/assets").expect("it is a URI");
-        let mut messages = self.live.subscribe(tenant, above);
+        let listen = |above| self.live.subscribe(tenant, Uri::parse(above).expect("it is a URI"));
+        let mut messages = stream::select(listen("/assets"), listen("/sessions"));
         let (entries, clock, tenant) = (self.entries.clone(), self.clock.clone(), tenant.clone());
         let stop = self.stop.clone();
         tokio::spawn(stop.run_until_cancelled_owned(async move {
             while let Some(message) = messages.next().await {
-                if message.kind.as_str() != "revoked" {
-                    continue;
-                }
-                let Some(folder) = message.uri.segments().nth(1) else { continue };
-                let session = message.data["session"].as_str().map(str::to_owned);
+                let Some(subject) = subject(&message) else { continue };
                 let now_ms = clock.now_ms();
+                let latest_ms = now_ms.saturating_add(PASS_AGE_MS_MAX);
+                let expires_ms_max = message.data["expires_ms_max"].as_i64().unwrap_or(latest_ms).min(latest_ms);
                 let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-                entries.retain(|_, until_ms| *until_ms > now_ms);
-                entries.insert((tenant.clone(), folder.to_owned(), session), now_ms + PASS_AGE_MS_MAX);
+                entries.retain(|_, expires_ms_max| *expires_ms_max > now_ms);
+                entries.insert((tenant.clone(), subject), expires_ms_max);
             }
         }));
     }
 
-    /// Whether passes of this session to this folder no longer count.
-    pub(crate) fn contains(&self, tenant: &Tenant, folder: &str, session: &str) -> bool {
+    /// Whether a pass no longer counts.
+    pub(crate) fn contains(&self, tenant: &Tenant, pass: &Pass) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let (folder, session) = (&pass.folder, &pass.session);
+        let has =
+            |subject| entries.get(&(tenant.clone(), subject)).is_some_and(|until_ms| pass.expires_ms <= *until_ms);
         !entries.is_empty()
-            && [None, Some(session.to_owned())]
-                .into_iter()
-                .any(|session| entries.contains_key(&(tenant.clone(), folder.to_owned(), session)))
+            && (has(Subject::Session(session.clone()))
+                || has(Subject::Folder(folder.clone()))
+                || has(Subject::FolderOfSession(folder.clone(), session.clone())))
+    }
+}
+
+/// What a message takes back.
+fn subject(message: &LiveMessage) -> Option<Subject> {
+    let mut segments = message.uri.segments();
+    let (place, id, rest) = (segments.next()?, segments.next()?.to_owned(), segments.next());
+    match (place, message.kind.as_str(), rest) {
+        ("assets", "revoked", None) => Some(match message.data["session"].as_str() {
+            Some(session) => Subject::FolderOfSession(id, session.to_owned()),
+            None => Subject::Folder(id),
+        }),
+        ("sessions", "deleted", None) => Some(Subject::Session(id)),
+        _ => None,
     }
 }

@@ -116,3 +116,36 @@ async fn a_pass_that_is_taken_back_stops_at_once() {
     while server.get(&target).send().await.status == 200 {}
     assert_eq!(server.get(&target).send().await.problem(), (403, "pass.revoked".into()));
 }
+
+#[tokio::test]
+async fn a_session_that_ends_takes_its_passes_along_and_no_others() {
+    let server = media().await;
+    let target = |session: &str| {
+        format!("/media/~{}/a1/full/master.m3u8", server.pass(|pass| pass.session = session.to_owned()))
+    };
+    let (ended, other) = (target("s1"), target("s2"));
+    assert_eq!(server.get(&ended).send().await.status, 200);
+    let uri = Uri::parse("/sessions/s1").unwrap();
+    let message = LiveMessage { uri, kind: event("deleted"), data: serde_json::Value::Null };
+    server.bench.host().ports().live.publish(&Tenant::new("demo"), message);
+    while server.get(&ended).send().await.status == 200 {}
+    assert_eq!(server.get(&ended).send().await.problem(), (403, "pass.revoked".into()));
+    assert_eq!(server.get(&other).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_pass_issued_after_the_others_were_taken_back_counts() {
+    let server = media().await;
+    let target =
+        |more_ms: i64| format!("/media/~{}/a1/full/master.m3u8", server.pass(|pass| pass.expires_ms += more_ms));
+    let (before, after) = (target(0), target(1));
+    assert_eq!(server.get(&before).send().await.status, 200);
+    let mut expires_ms_max = 0;
+    server.pass(|pass| expires_ms_max = pass.expires_ms);
+    let uri = Uri::parse("/assets/a1").unwrap();
+    let data = serde_json::json!({"expires_ms_max": expires_ms_max});
+    let message = LiveMessage { uri, kind: event("revoked"), data };
+    server.bench.host().ports().live.publish(&Tenant::new("demo"), message);
+    while server.get(&before).send().await.status == 200 {}
+    assert_eq!(server.get(&after).send().await.status, 200);
+}
