@@ -1,10 +1,8 @@
 //! Media over HTTP, to measure against a file server: http://localhost:8080/media/a1/full/seg_1.m4s is public, 1.5 MB.
 
-use callboard::Tenant;
 use callboard_bench::{Bench, Kept};
-use callboard_gateways::http::{HttpOptions, Tenants, serve};
+use callboard_gateways::http;
 use std::error::Error;
-use std::future::pending;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -13,7 +11,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let blobs = &bench.host().ports().blobs;
     blobs.put("media/only/a1/full/seg_1.m4s", vec![7; 1_500_000].into()).await?;
     blobs.put("public/only/a1/full", "".into()).await?;
-    let options = HttpOptions::new(Tenants::Only(Tenant::only()));
-    serve(bench.host().clone(), options, TcpListener::bind("127.0.0.1:8080").await?, pending()).await;
+    http::run(bench.host().clone(), TcpListener::bind("127.0.0.1:8080").await?).await;
     Ok(())
 }

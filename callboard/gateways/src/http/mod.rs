@@ -25,4 +25,4 @@ mod uploads;
 
 pub use assets::{Asset, Assets};
 pub use options::{HttpOptions, Limits, Pages, Tenants};
-pub use server::serve;
+pub use server::{run, serve};

@@ -1,8 +1,8 @@
 //! The listener: connections within their limit and time, and an end that lets finish what runs.
 
 use super::gateway::Gateway;
-use super::options::{HttpOptions, Limits};
-use callboard::Host;
+use super::options::{HttpOptions, Limits, Tenants};
+use callboard::{Host, Tenant};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -56,6 +56,17 @@ pub async fn serve(host: Host, options: HttpOptions, listener: TcpListener, shut
         tracing::warn!(connections = gateway.tasks.len(), "some requests did not end in time; they are cut off");
         give_up.cancel();
     }
+}
+
+/// Serves an application that has one tenant and no pages, until the process is interrupted.
+pub async fn run(host: Host, listener: TcpListener) {
+    let interrupted = async {
+        // Where no signal can be heard, the process ends without asking.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    serve(host, HttpOptions::new(Tenants::Only(Tenant::only())), listener, interrupted).await;
 }
 
 async fn connect(
