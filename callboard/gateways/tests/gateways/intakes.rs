@@ -151,6 +151,17 @@ async fn a_sender_that_stalls_is_told_and_what_came_is_counted() {
 }
 
 #[tokio::test]
+async fn a_part_that_cannot_be_stored_is_not_counted() {
+    let server = Server::with(platform(), Kept::OnFiles).await;
+    begin(&server, 5000).await;
+    server.put_blob("uploads/demo/1", "a blob where the parts should go").await;
+    let answer = send(&server, 0, &bytes(5000)).send().await;
+    assert_eq!((answer.problem(), offset(&server).await), ((400, "blob.key".into()), 0));
+    server.bench.host().ports().blobs.remove("uploads/demo/1").await.unwrap();
+    assert_eq!(send(&server, 0, &bytes(5000)).send().await.status, 204, "it goes on where it stopped");
+}
+
+#[tokio::test]
 async fn intakes_over_the_limit_are_asked_to_come_back() {
     let mut options = platform();
     options.limits.intakes_max = 0;

@@ -211,3 +211,14 @@ async fn connections_over_the_limit_are_told_so() {
     let second = server.get("/api/hello").open().await;
     assert!(second.rest().await.starts_with("HTTP/1.1 503 "));
 }
+
+#[tokio::test]
+async fn a_connection_that_never_says_what_it_wants_is_closed() {
+    let mut options = crate::server::platform();
+    options.limits.head_timeout_ms = 20;
+    let server = Server::with(options, callboard_bench::Kept::InMemory).await;
+    let mut connection = server.get("/api/hello").open().await;
+    assert_eq!(connection.response(false).await.status, 200);
+    tokio::io::AsyncWriteExt::write_all(&mut connection.stream, b"GET /api/hel").await.unwrap();
+    assert!(!connection.rest().await.contains("200 OK"));
+}
