@@ -145,7 +145,7 @@ async fn a_machine_that_never_recovers_leaves_nothing_behind() {
 #[tokio::test]
 async fn somebody_who_thinks_again_stops_the_encoder_and_nothing_stays() {
     let desk = Desk::new();
-    let words = format!("{} {} {H264} {AAC}", picture("1280x720", "30", 60), sound(60));
+    let words = format!("{} {} {H264} {AAC}", picture("640x360", "25", 60), sound(60));
     let bytes = std::fs::read(desk.clip("long.mp4", &words)).expect("a clip");
     let house = House::new().await;
     let upload = house.upload(EPISODE, &bytes).await;
