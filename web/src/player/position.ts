@@ -1,8 +1,8 @@
 // Keeps the viewer's place: restores it once, saves it every five seconds while playing, on pause and when the page goes.
 
 const EVERY_MS = 5000;
-/** Closer to the end than this, an episode begins again. */
-const END_MS = 10_000;
+/** From here on an episode counts as watched, and begins again. */
+const FINISHED = 0.95;
 
 export class Position {
   readonly #video: HTMLVideoElement;
@@ -62,5 +62,5 @@ export function startSeconds(stored_ms: number, duration_ms: number): number {
   const asked = Number(new URLSearchParams(location.search).get("t") ?? Number.NaN);
   if (Number.isFinite(asked) && asked >= 0) return asked;
   if (!(stored_ms > 0)) return 0;
-  return duration_ms > 0 && stored_ms > duration_ms - END_MS && duration_ms > END_MS ? 0 : stored_ms / 1000;
+  return duration_ms > 0 && stored_ms >= duration_ms * FINISHED ? 0 : stored_ms / 1000;
 }

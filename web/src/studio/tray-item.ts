@@ -25,6 +25,7 @@ export class TrayItem {
   }
 
   sent(bytes: number, total: number): void {
+    this.pause.textContent = "Pause";
     this.#say(`${megabytes(bytes)} of ${megabytes(total)}`);
     this.#line("upload", "Upload", total === 0 ? 1 : bytes / total);
   }

@@ -59,6 +59,8 @@ class UploadTray extends HTMLElement {
       },
     });
     buttons(item, upload);
+    // What the page said about the video is no longer news; the tray says it now.
+    document.querySelectorAll<HTMLElement>("[data-video-state]").forEach((state) => (state.hidden = true));
     addEventListener("beforeunload", stay);
     this.#list.prepend(item.element);
     void upload.start();

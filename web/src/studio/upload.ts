@@ -27,7 +27,8 @@ export class VideoUpload {
   readonly #listener: Listener;
   readonly #episode: string;
   #events: EventSource | undefined;
-  #running = false;
+  /** The connection broke and nothing is being tried: the network's return starts it again. */
+  #isBroken = false;
   #isStored = false;
 
   constructor(file: File, episode: string, listener: Listener) {
@@ -43,7 +44,6 @@ export class VideoUpload {
       onProgress: (sent, total) => listener.sent(sent, total),
       onUploadUrlAvailable: () => this.#follow(),
       onSuccess: () => {
-        this.#running = false;
         this.#isStored = true;
         listener.stored();
       },
@@ -60,26 +60,26 @@ export class VideoUpload {
   }
 
   resume(): void {
-    this.#running = true;
+    this.#isBroken = false;
     this.#tus.start();
   }
 
   async pause(): Promise<void> {
-    this.#running = false;
+    this.#isBroken = false;
     await this.#tus.abort();
     this.#listener.paused("Paused. Your place is kept.");
   }
 
   /** Stops and removes what was stored so far. */
   async cancel(): Promise<void> {
-    this.#running = false;
+    this.#isBroken = false;
     this.#events?.close();
     removeEventListener("online", this.#online);
     await this.#tus.abort(true).catch(() => undefined);
   }
 
   readonly #online = () => {
-    if (this.#running) this.resume();
+    if (this.#isBroken) this.resume();
   };
 
   #follow(): void {
@@ -94,10 +94,10 @@ export class VideoUpload {
   async #broken(error: Error | DetailedError): Promise<void> {
     const answer = error instanceof DetailedError ? error.originalResponse : null;
     if (!answer) {
+      this.#isBroken = true;
       this.#listener.paused("The connection broke. It goes on by itself when the network is back, or press Resume.");
       return;
     }
-    this.#running = false;
     this.#events?.close();
     const { message } = await problemOf(new Response(answer.getBody(), { status: Math.max(200, answer.getStatus()) }));
     this.#listener.failed(message);
