@@ -11,7 +11,7 @@ use crate::{
 use crate::{LiveMessage, SigningKey, Space, event, fill_slots, flow};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a function runs again because an expectation failed.
 const RETRIES_MAX: u32 = 3;
@@ -29,13 +29,25 @@ pub(crate) struct Inner {
     pub(crate) settings: HashMap<String, String>,
     pub(crate) assets: HashMap<String, String>,
     pub(crate) key: SigningKey,
+    last_id: Mutex<(i64, u16)>,
 }
 
 impl Inner {
+    /// A new id, sorting after every one made before in this process: within a millisecond a counter takes the first
+    /// twelve random bits.
     pub(crate) fn id(&self) -> Id {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
-        Id::from_parts(self.ports.clock.now_ms(), random)
+        let now_ms = self.ports.clock.now_ms();
+        let mut last = self.last_id.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = match *last {
+            (last_ms, _) if last_ms < now_ms => (now_ms, u16::from_be_bytes([random[0], random[1]]) & 0x7ff),
+            (last_ms, 0xfff) => (last_ms + 1, 0),
+            (last_ms, count) => (last_ms, count + 1),
+        };
+        let (time_ms, count) = *last;
+        random[..2].copy_from_slice(&count.to_be_bytes());
+        Id::from_parts(time_ms, random)
     }
 }
 
@@ -107,6 +119,7 @@ impl HostBuilder {
             settings: self.settings,
             assets: self.assets,
             key: self.key,
+            last_id: Mutex::default(),
         };
         Ok(Host { inner: Arc::new(inner) })
     }

@@ -202,17 +202,18 @@ impl Space {
             };
             Outgoing { envelope: envelope(event(direction), path, json!(input)), lanes: vec![lane], is_event: false }
         };
-        match *command {
-            Command::Do { step, item, attempt, delay_ms } => to_step(step, item, attempt, delay_ms, false),
-            Command::Undo { step, item, attempt, delay_ms } => to_step(step, item, attempt, delay_ms, true),
-            Command::Finish(status) => {
-                let path = format!("/flows/{}/{}", flow.name, run.id);
-                let data =
-                    json!({"flow": run.flow, "run": run.id, "key": run.key, "input": run.input, "reason": run.reason});
-                let envelope = envelope(event(status.as_str()), path, data);
-                let lanes = self.event_lanes(&envelope.kind, &envelope.uri);
-                Outgoing { envelope, lanes, is_event: true }
-            }
+        let to_all = |kind: &'static str, reason: Option<&Reason>| {
+            let path = format!("/flows/{}/{}", flow.name, run.id);
+            let data = json!({"flow": run.flow, "run": run.id, "key": run.key, "input": run.input, "reason": reason});
+            let envelope = envelope(event(kind), path, data);
+            let lanes = self.event_lanes(&envelope.kind, &envelope.uri);
+            Outgoing { envelope, lanes, is_event: true }
+        };
+        match command {
+            Command::Do { step, item, attempt, delay_ms } => to_step(*step, *item, *attempt, *delay_ms, false),
+            Command::Undo { step, item, attempt, delay_ms } => to_step(*step, *item, *attempt, *delay_ms, true),
+            Command::Delay(reason) => to_all("delayed", Some(reason)),
+            Command::Finish(status) => to_all(status.as_str(), run.reason.as_ref()),
         }
     }
 }

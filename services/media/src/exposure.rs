@@ -152,8 +152,7 @@ fn tell(env: &Env, effects: Effects, asset: &Asset, opened: Opened) -> Result<Ef
         return Ok(effects);
     }
     let mut effects = effects.write(ASSET_REACH.with(params![&asset.id, opened.reach]).expect_or_retry(0..=1));
-    // What was public needed no pass, and its address without one has stopped with the marker.
-    if opened.reach < asset.reach || asset.reach == Reach::Public {
+    if opened.reach < asset.reach {
         return Ok(effects);
     }
     let version = effects.slot("version");

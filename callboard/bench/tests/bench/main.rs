@@ -3,5 +3,6 @@
 mod commits;
 mod delivery;
 mod flows;
+mod full;
 mod shop;
 mod start;

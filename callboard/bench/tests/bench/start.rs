@@ -91,3 +91,11 @@ async fn a_migration_makes_only_the_tables_of_its_service() {
         .expect("refused");
     assert!(fault.message.contains("0002_more"), "{fault}");
 }
+
+#[tokio::test]
+async fn ids_made_within_one_millisecond_sort_in_the_order_in_which_they_were_made() {
+    let bench = callboard_bench::Bench::new(vec![shop::service()]).await;
+    let id = || bench.host().message(Kind::Get, Uri::root(), Tenant::only()).id;
+    let ids: Vec<_> = (0..10_000).map(|_| id()).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "the bench's clock stands still");
+}

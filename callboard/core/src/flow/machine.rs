@@ -84,6 +84,8 @@ pub enum Command {
         /// Not before so many milliseconds from now.
         delay_ms: u64,
     },
+    /// Tell that an attempt failed and another follows.
+    Delay(Reason),
     /// Tell that the run has ended so.
     Finish(Status),
 }
@@ -107,15 +109,16 @@ pub fn advance(flow: &Flow, run: &mut Run, event: FlowEvent, jitter: u32) -> Vec
         FlowEvent::Failed { step, item, attempt, code, message, is_retryable } => {
             let may_retry = is_retryable && run.status == Status::Running && attempt < flow.steps[step].retry.attempts;
             let Some(state) = current(run, step, item, attempt, ItemState::Doing) else { return Vec::new() };
+            let reason = Reason { step: Some(flow.steps[step].id.to_owned()), code, message };
             // An attempt that may have had an effect leaves the item unknown, whatever later attempts say.
             state.is_tainted |= is_retryable;
             if may_retry {
                 state.attempt += 1;
                 let delay_ms = flow.steps[step].retry.pause_ms(attempt, jitter);
-                return vec![Command::Do { step, item, attempt: attempt + 1, delay_ms }];
+                return vec![Command::Do { step, item, attempt: attempt + 1, delay_ms }, Command::Delay(reason)];
             }
             state.state = if state.is_tainted { ItemState::Unknown } else { ItemState::Failed };
-            give_up(run, Reason { step: Some(flow.steps[step].id.to_owned()), code, message });
+            give_up(run, reason);
             go_on(flow, run)
         }
         FlowEvent::Undone { step, item, attempt } => {

@@ -98,12 +98,12 @@ async fn the_marker_follows_the_access_and_withdrawal_is_told() {
     let asset = house.publish(EPISODE, &short(&desk)).await["id"].as_str().expect("an id").to_owned();
     house.heard();
     for (level, is_open, is_told) in [
-        ("private", false, false),
+        ("private", false, true),
         ("members", false, false),
         ("private", false, true),
         ("public", true, false),
         ("unlisted", true, false),
-        ("members", false, false),
+        ("members", false, true),
         ("hidden", false, true),
     ] {
         house.change(EPISODE, level).await;
