@@ -47,6 +47,14 @@ pub(super) fn fault(error: &Error) -> Fault {
     }
 }
 
+/// The store rolled back a whole group because of another change in it.
+pub(super) fn taken_back() -> Fault {
+    Fault::unavailable(
+        "records.unavailable",
+        "the records could not take a change beside this one; nothing was changed, try again",
+    )
+}
+
 /// The thread that should answer has ended.
 pub(super) fn gone() -> Fault {
     Fault::unavailable("records.unavailable", "the records are being closed; try again later")

@@ -4,6 +4,7 @@
 
 mod connection;
 mod flows;
+mod inbox;
 mod kernel;
 mod reader;
 mod schema;

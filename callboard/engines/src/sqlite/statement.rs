@@ -38,7 +38,7 @@ pub(super) fn run(
 ) -> rusqlite::Result<Ran> {
     let mut prepared = connection.prepare_cached(statement.sql)?;
     for at in 1..=prepared.parameter_count() {
-        let name = prepared.parameter_name(at).unwrap_or_default().to_owned();
+        let name = prepared.parameter_name(at).unwrap_or_default();
         if name == "$tenant" {
             prepared.raw_bind_parameter(at, tenant.as_str())?;
             continue;
@@ -46,7 +46,7 @@ pub(super) fn run(
         let place = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
         let param = place.and_then(|place| params.get(place.wrapping_sub(1)));
         let param =
-            param.ok_or_else(|| Error::InvalidParameterName(format!("{} of statement {}", name, statement.name)))?;
+            param.ok_or_else(|| Error::InvalidParameterName(format!("{name} of statement {}", statement.name)))?;
         prepared.raw_bind_parameter(at, Bound(param))?;
     }
     let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();

@@ -1,16 +1,15 @@
 //! The writer thread: takes whatever waits, runs it in one transaction with a savepoint for each, and syncs once.
 
-use super::connection::fault;
+use super::connection::{fault, taken_back};
+use super::inbox::Inbox;
 use super::kernel::Kernel;
 use super::reader::Query;
 use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Fate, Settle};
 use callboard::{Fault, Space};
 use rusqlite::Connection;
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
 use tokio::sync::{Notify, oneshot};
-
-/// Most jobs in one transaction.
-const GROUP_MAX: usize = 256;
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, Fault>>;
 
@@ -23,6 +22,12 @@ pub(super) enum Job {
     Query(Query),
     Plan { sql: &'static str, answer: Answer<Vec<String>> },
     Inspect { sql: &'static str, answer: Answer<Vec<String>> },
+}
+
+impl Job {
+    pub(super) fn is_write(&self) -> bool {
+        matches!(self, Job::Commit(..) | Job::Fail { .. })
+    }
 }
 
 /// The thread; it ends when this is dropped and everything sent is done.
@@ -41,9 +46,9 @@ impl Writer {
         let (send, receive) = mpsc::channel();
         let thread = std::thread::Builder::new().name("records-write".into()).spawn(move || {
             let mut state = State { kernel: Kernel::new(space, entropy), connection, changed };
-            while let Ok(first) = receive.recv() {
-                let jobs = std::iter::once(first).chain(receive.try_iter().take(GROUP_MAX - 1)).collect();
-                state.run(jobs);
+            let mut inbox = Inbox::new(receive);
+            while inbox.wait() {
+                state.run(&mut inbox);
             }
         });
         Self { jobs: Some(send), thread: thread.ok() }
@@ -79,32 +84,55 @@ enum Done {
 }
 
 impl State {
-    fn run(&mut self, jobs: Vec<Job>) {
-        let (writes, reads): (Vec<Job>, Vec<Job>) =
-            jobs.into_iter().partition(|job| matches!(job, Job::Commit(..) | Job::Fail { .. }));
-        if !writes.is_empty() {
-            self.write(writes);
+    fn run(&mut self, inbox: &mut Inbox) {
+        if inbox.has_writes() {
+            self.write(inbox);
         }
         // Claims see only what is committed.
-        reads.into_iter().for_each(|job| self.read(job));
+        inbox.take_reads().into_iter().for_each(|job| self.read(job));
     }
 
-    fn write(&mut self, jobs: Vec<Job>) {
-        let is_alone = jobs.len() == 1;
-        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
-            return jobs.into_iter().for_each(|job| refuse(job, fault(&error)));
+    /// Begins, saves or ends, by a statement that is prepared once.
+    fn control(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn write(&mut self, inbox: &mut Inbox) {
+        let is_alone = inbox.is_lone();
+        let begun = self.control("BEGIN IMMEDIATE");
+        let mut done = Vec::new();
+        // Those who come while others are done already still get into the group.
+        while let Some(job) = inbox.next_write(done.len()) {
+            match &begun {
+                Ok(()) => done.extend(self.write_one(job, is_alone)),
+                Err(error) => refuse(job, fault(error)),
+            }
+            // Alone it is over; without a transaction there is nothing to go on with.
+            if is_alone || self.connection.is_autocommit() {
+                break;
+            }
         }
-        let done: Vec<Done> = jobs.into_iter().filter_map(|job| self.write_one(job, is_alone)).collect();
-        // A lone job that was refused has rolled the transaction back already.
-        let ended = if self.connection.is_autocommit() { Ok(()) } else { self.connection.execute_batch("COMMIT") };
-        if ended.is_err() && !self.connection.is_autocommit() {
-            drop(self.connection.execute_batch("ROLLBACK"));
-        }
-        let failed = ended.err().map(|error| fault(&error));
+        let start = Instant::now();
+        let failed = self.end(is_alone);
+        inbox.before_answers(done.len(), start.elapsed());
         for one in done {
             self.finish(one, failed.as_ref());
         }
         self.changed.notify_one();
+    }
+
+    /// Ends the transaction. Gives what those hear who thought that they were done.
+    fn end(&self, is_alone: bool) -> Option<Fault> {
+        if self.connection.is_autocommit() {
+            // A lone job that was refused has rolled back itself. From a group only the store takes back everything: where
+            // the disk is full, for one.
+            return (!is_alone).then(taken_back);
+        }
+        let error = self.control("COMMIT").err()?;
+        if !self.connection.is_autocommit() {
+            drop(self.control("ROLLBACK"));
+        }
+        Some(fault(&error))
     }
 
     fn write_one(&mut self, job: Job, is_alone: bool) -> Option<Done> {
@@ -131,16 +159,16 @@ impl State {
         job: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         if !is_alone {
-            self.connection.execute_batch("SAVEPOINT job").map_err(|error| fault(&error))?;
+            self.control("SAVEPOINT job").map_err(|error| fault(&error))?;
         }
         let result = job(self);
-        let end = match (is_alone, result.is_ok()) {
+        let ended = match (is_alone, result.is_ok()) {
             (true, true) => return result,
-            (true, false) => "ROLLBACK",
-            (false, true) => "RELEASE job",
-            (false, false) => "ROLLBACK TO job; RELEASE job",
+            (true, false) => self.control("ROLLBACK"),
+            (false, true) => self.control("RELEASE job"),
+            (false, false) => self.control("ROLLBACK TO job").and_then(|()| self.control("RELEASE job")),
         };
-        match self.connection.execute_batch(end) {
+        match ended {
             Err(error) if result.is_ok() => Err(fault(&error).into()),
             _ => result,
         }

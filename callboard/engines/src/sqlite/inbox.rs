@@ -1,0 +1,99 @@
+//! What waits for the writer. Writes come in groups that share one sync; none waits for others in vain for long.
+
+use super::writer::Job;
+use std::collections::VecDeque;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+/// Most writes in one transaction.
+const GROUP_MAX: usize = 256;
+/// Longest wait for writes that are likely to come.
+const PATIENCE_MAX: Duration = Duration::from_micros(500);
+
+/// The receiving end of the jobs.
+pub(super) struct Inbox {
+    jobs: Receiver<Job>,
+    writes: VecDeque<Job>,
+    reads: Vec<Job>,
+    /// How many writes the callers in flight are likely to make a group of.
+    expected: usize,
+    /// Until when they are worth waiting for.
+    until: Instant,
+}
+
+impl Inbox {
+    pub(super) fn new(jobs: Receiver<Job>) -> Self {
+        Self { jobs, writes: VecDeque::new(), reads: Vec::new(), expected: 1, until: Instant::now() }
+    }
+
+    /// Waits until there is something to do; false when nobody can send any more.
+    pub(super) fn wait(&mut self) -> bool {
+        loop {
+            self.receive();
+            if !self.writes.is_empty() || !self.reads.is_empty() {
+                return true;
+            }
+            if self.expected > 1 && Instant::now() < self.until {
+                // Somebody comes in a moment: sooner than a thread that sleeps could be woken.
+                std::thread::yield_now();
+                continue;
+            }
+            match self.jobs.recv() {
+                Ok(job) => self.sort(job),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Whether the write that waits is the only one, and no other is likely to come.
+    pub(super) fn is_lone(&self) -> bool {
+        self.writes.len() == 1 && (self.expected <= 1 || Instant::now() >= self.until)
+    }
+
+    /// The next write of a group in which so many are done; none when it is time to sync.
+    pub(super) fn next_write(&mut self, done: usize) -> Option<Job> {
+        if done >= GROUP_MAX {
+            return None;
+        }
+        loop {
+            if let Some(job) = self.writes.pop_front() {
+                return Some(job);
+            }
+            self.receive();
+            if self.writes.is_empty() {
+                if done >= self.expected || Instant::now() >= self.until {
+                    return None;
+                }
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Everything that waits and does not write.
+    pub(super) fn take_reads(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.reads)
+    }
+
+    pub(super) fn has_writes(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    /// Hears that so many writes are about to be answered, and how long their sync took. Callers who write again and again
+    /// come back in a moment, beside those who wait already. To sync for only half of them each time would take twice the
+    /// syncs, so the next group waits for them, but not longer than a sync takes.
+    pub(super) fn before_answers(&mut self, count: usize, sync_time: Duration) {
+        self.receive();
+        self.expected = count + self.writes.len();
+        self.until = Instant::now() + sync_time.min(PATIENCE_MAX);
+    }
+
+    fn receive(&mut self) {
+        while let Ok(job) = self.jobs.try_recv() {
+            self.sort(job);
+        }
+    }
+
+    fn sort(&mut self, job: Job) {
+        if job.is_write() { self.writes.push_back(job) } else { self.reads.push(job) }
+    }
+}
