@@ -53,6 +53,7 @@ pub fn service() -> Service {
         .on(event("deleted"), "/episodes/{id}", assets::follow_episode, Who::Services, NotFound)
         .on(event("changed"), "/episodes/{id}", exposure::follow_episode, Who::Services, NotFound)
         .on(event("changed"), "/series/{id}", exposure::follow_series, Who::Services, NotFound)
+        .on(event("delayed"), "/flows/publish/{run}", publish::delay, Who::Services, NotFound)
         .on(event("undone"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
         .on(event("undo_stuck"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
         .flow(publish::flow())

@@ -1,7 +1,7 @@
 //! Playback: where a viewer's player finds a video, and the pass it needs where not everybody may watch.
 
 use crate::model::{Asset, canonical, version_marker};
-use crate::poster::FILE;
+use crate::poster::{FILE, SMALL_FILE};
 use crate::publish::MASTER;
 use crate::records::ASSETS_OF_EPISODE;
 use crate::{assets, uploads};
@@ -16,6 +16,7 @@ const PAUSE_MS: i64 = 3_600_000;
 pub(crate) struct Playback {
     src: String,
     poster: Option<String>,
+    still: Option<String>,
     version: &'static str,
     expires_ms: Option<i64>,
     protected: bool,
@@ -51,6 +52,7 @@ pub(crate) async fn create(env: Env, msg: Msg<Empty>) -> Result<Reply<Playback>,
     Ok(Reply::ok(Playback {
         src: format!("{folder}/{MASTER}"),
         poster: asset.has_poster.then(|| format!("{folder}/{FILE}")),
+        still: asset.has_poster.then(|| format!("{folder}/{SMALL_FILE}")),
         version,
         expires_ms,
         protected: !is_public,

@@ -1,5 +1,5 @@
-//! The still picture shown for a video before it plays: 1280×720 JPEG, chosen by ffmpeg among frames of the beginning,
-//! or the sound's wave when there is no picture.
+//! The still picture shown for a video before it plays, 1280×720 for the player and 480×270 for lists: a JPEG of a frame
+//! that ffmpeg chooses from the beginning, or the sound's wave when there is no picture.
 
 use std::path::Path;
 
@@ -7,8 +7,11 @@ use crate::command::Command;
 use crate::encode::tonemap;
 use crate::source::{Source, Video};
 
-/// The file that [`command`] writes into the folder it is started in.
+/// The large file that [`command`] writes into the folder it is started in.
 pub const FILE: &str = "poster.jpg";
+
+/// The small file that [`command`] writes beside it.
+pub const SMALL_FILE: &str = "still.jpg";
 
 /// Width of the poster in pixels.
 pub const WIDTH: u32 = 1280;
@@ -16,10 +19,16 @@ pub const WIDTH: u32 = 1280;
 /// Height of the poster in pixels.
 pub const HEIGHT: u32 = 720;
 
-/// The command that draws the poster of `source`, the file at `path`.
+/// Makes the large and the small picture of one frame.
+const SIZES: &str = "format=yuvj420p,split[large][frame];[frame]scale=480:270[small]";
+
+/// The command that draws the poster of `source`, the file at `path`, in both sizes.
 #[must_use]
 pub fn command(source: &Source, path: &Path) -> Command {
-    let image = ["-map", "[still]", "-map_metadata", "-1", "-frames:v", "1", "-q:v", "3", "-f", "mjpeg", FILE];
+    let picture = |name, quality, file| {
+        ["-map", name, "-map_metadata", "-1", "-frames:v", "1", "-q:v", quality, "-f", "mjpeg", file]
+    };
+    let image = [picture("[large]", "3", FILE), picture("[small]", "6", SMALL_FILE)].concat();
     let Some(video) = &source.video else {
         let index = source.audio.first().map_or(0, |audio| audio.index);
         let command = Command::ffmpeg().option("-t", source.duration_ms / 1000 + 1).source(path);
@@ -37,7 +46,7 @@ pub fn command(source: &Source, path: &Path) -> Command {
 
 fn wave(index: u32) -> String {
     let picture = format!("showwavespic=s={WIDTH}x{HEIGHT}:split_channels=0:colors=0x8899aa");
-    format!("[0:{index}]aformat=channel_layouts=mono,{picture},format=yuvj420p[still]")
+    format!("[0:{index}]aformat=channel_layouts=mono,{picture},{SIZES}")
 }
 
 /// Picks the frame nearest to the average of those looked at (two a second), which is neither black nor a flash.
@@ -51,11 +60,11 @@ fn still(video: &Video) -> String {
     let few = "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.5)'";
     let pick = format!("[0:{}]{deinterlace}{few},{scale},setsar=1,thumbnail=16", video.index);
     if (width, height) == (WIDTH, HEIGHT) {
-        return format!("{pick},format=yuvj420p[still]");
+        return format!("{pick},{SIZES}");
     }
     let around =
         format!("scale={WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase,crop={WIDTH}:{HEIGHT},boxblur=24:2");
-    format!("{pick},split[a][b];[a]{around}[c];[c][b]overlay=(W-w)/2:(H-h)/2,format=yuvj420p[still]")
+    format!("{pick},split[a][b];[a]{around}[c];[c][b]overlay=(W-w)/2:(H-h)/2,{SIZES}")
 }
 
 /// The largest even size of this shape inside the poster; the poster's own when the shapes hardly differ.

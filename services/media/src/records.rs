@@ -24,6 +24,7 @@ pub(crate) const ALL: &[&Statement] = &[
     &ASSET_PLAYABLE,
     &ASSET_PICTURED,
     &ASSET_READY,
+    &ASSET_DELAYED,
     &ASSET_FAILED,
     &ASSET_REACH,
     &ASSET_DROP_QUICK,
@@ -160,7 +161,7 @@ pub(crate) static ASSET_INSERT: Statement = Statement::write(
 pub(crate) static ASSET_PROBED: Statement = Statement::write(
     "asset_probed",
     &["asset"],
-    "UPDATE asset SET stage = 'quick', duration_ms = $2, width = $3, height = $4, version = version + 1
+    "UPDATE asset SET stage = 'quick', reason_code = NULL, reason = NULL, duration_ms = $2, width = $3, height = $4, version = version + 1
      WHERE tenant = $tenant AND id = $1 AND state = 'processing'",
 );
 
@@ -168,7 +169,7 @@ pub(crate) static ASSET_PROBED: Statement = Statement::write(
 pub(crate) static ASSET_PLAYABLE: Statement = Statement::write(
     "asset_playable",
     &["asset"],
-    "UPDATE asset SET state = 'playable', stage = 'poster', has_quick = 1, version = version + 1
+    "UPDATE asset SET state = 'playable', stage = 'poster', reason_code = NULL, reason = NULL, has_quick = 1, version = version + 1
      WHERE tenant = $tenant AND id = $1 AND state = 'processing' RETURNING version",
 );
 
@@ -176,7 +177,7 @@ pub(crate) static ASSET_PLAYABLE: Statement = Statement::write(
 pub(crate) static ASSET_PICTURED: Statement = Statement::write(
     "asset_pictured",
     &["asset"],
-    "UPDATE asset SET stage = 'full', has_poster = 1, version = version + 1
+    "UPDATE asset SET stage = 'full', reason_code = NULL, reason = NULL, has_poster = 1, version = version + 1
      WHERE tenant = $tenant AND id = $1 AND state = 'playable'",
 );
 
@@ -184,8 +185,16 @@ pub(crate) static ASSET_PICTURED: Statement = Statement::write(
 pub(crate) static ASSET_READY: Statement = Statement::write(
     "asset_ready",
     &["asset"],
-    "UPDATE asset SET state = 'ready', stage = 'ready', has_full = 1, version = version + 1
+    "UPDATE asset SET state = 'ready', stage = 'ready', reason_code = NULL, reason = NULL, has_full = 1, version = version + 1
      WHERE tenant = $tenant AND id = $1 AND state = 'playable' RETURNING version",
+);
+
+/// `$1` id, `$2` code, `$3` message, `$4` the stage that waits: why it does not go on at this moment.
+pub(crate) static ASSET_DELAYED: Statement = Statement::write(
+    "asset_delayed",
+    &["asset"],
+    "UPDATE asset SET reason_code = $2, reason = $3, version = version + 1
+     WHERE tenant = $tenant AND id = $1 AND stage = $4 AND state IN ('processing', 'playable')",
 );
 
 /// `$1` id, `$2` code, `$3` message.

@@ -200,6 +200,8 @@ pub(crate) struct Playback {
     #[serde(default)]
     pub(crate) poster: Option<String>,
     #[serde(default)]
+    pub(crate) still: Option<String>,
+    #[serde(default)]
     pub(crate) protected: bool,
 }
 

@@ -34,9 +34,9 @@ async fn still(env: &Env, id: &str) -> Result<Reply<Html>, Fault> {
     if episode.is_playable() {
         let decision: Decision = env.call(&format!("/access/episodes/{id}")).await?;
         if decision.may_watch
-            && let Some(poster) = found(playback(env, id).await)?.and_then(|playback| playback.poster)
+            && let Some(still) = found(playback(env, id).await)?.and_then(|playback| playback.still)
         {
-            return Ok(Reply::see_other(poster).header("cache-control", "private, max-age=60"));
+            return Ok(Reply::see_other(still).header("cache-control", "private, max-age=60"));
         }
     }
     Ok(svg(draw(id, &episode.title, Shape::Still)))

@@ -1,29 +1,56 @@
-//! The end of a publication that was undone: its asset has failed, with the reason, and nothing stays behind.
+//! What goes wrong with a publication: while it is tried again, people hear why; once it was undone, its asset has failed,
+//! with the reason, and nothing stays behind.
 
 use super::Publication;
 use super::tool::{news, places};
 use crate::model::{Asset, AssetState, asset_blobs, asset_markers, upload_blobs};
-use crate::records::{ASSET, ASSET_FAILED, ASSETS_OF_EPISODE, PARTS_DELETE, UPLOAD_DONE};
+use crate::records::{ASSET, ASSET_DELAYED, ASSET_FAILED, ASSETS_OF_EPISODE, PARTS_DELETE, UPLOAD_DONE};
 use crate::{assets, removal};
 use callboard::flow::Reason;
 use callboard::{Effects, Env, Fault, Msg, Reply, event, params};
 use serde::Deserialize;
 
-/// What the runtime says of a run that has ended.
+/// What the runtime says of a run.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Ended {
+pub(crate) struct Told {
     input: Publication,
     reason: Option<Reason>,
 }
 
-/// `undone` and `undo_stuck` of `/flows/publish/{run}`.
-pub(crate) async fn fail(env: Env, msg: Msg<Ended>) -> Result<Reply, Fault> {
-    let Ended { input: publication, reason } = &msg.data;
-    let (code, message) = match reason {
+/// What a producer hears of a reason: its code and its message.
+fn words(reason: Option<&Reason>) -> (&str, &str) {
+    match reason {
         // The caller's message of a defect says nothing that helps a producer.
-        Some(reason) if reason.code != "bug" => (reason.code.as_str(), reason.message.as_str()),
+        Some(reason) if reason.code != "bug" => (&reason.code, &reason.message),
         _ => ("bug", "something went wrong on our side; upload the video again, and tell us if that fails too"),
+    }
+}
+
+/// `delayed` of `/flows/publish/{run}`: the machine lacks something, and it is tried again; the file is not to blame.
+pub(crate) async fn delay(env: Env, msg: Msg<Told>) -> Result<Reply, Fault> {
+    let Told { input: publication, reason } = &msg.data;
+    let stage = match reason.as_ref().and_then(|reason| reason.step.as_deref()) {
+        Some("cut" | "ready") => "full",
+        Some(step) => step,
+        None => return Ok(Reply::nothing()),
     };
+    let (code, message) = match words(reason.as_ref()) {
+        ("bug", _) => ("bug", "something went wrong on our side; it is tried again"),
+        told => told,
+    };
+    let mut effects = Effects::new();
+    // Where the stage was passed meanwhile, there is nothing to tell any more.
+    effects = effects.write(ASSET_DELAYED.with(params![&publication.asset, code, message, stage]));
+    for place in places(publication)? {
+        effects = effects.live(event("progress"), place, news(stage, 0.0, None, Some(message)));
+    }
+    Ok(Reply::nothing().with(effects))
+}
+
+/// `undone` and `undo_stuck` of `/flows/publish/{run}`.
+pub(crate) async fn fail(env: Env, msg: Msg<Told>) -> Result<Reply, Fault> {
+    let Told { input: publication, reason } = &msg.data;
+    let (code, message) = words(reason.as_ref());
     let asset: Option<Asset> = env.query(&ASSET, params![&publication.asset]).await?.first()?;
     let mut effects = Effects::new()
         .write(UPLOAD_DONE.with(params![&publication.upload]))

@@ -11,7 +11,7 @@ mod ready;
 mod shelf;
 mod tool;
 
-pub(crate) use end::fail;
+pub(crate) use end::{delay, fail};
 pub(crate) use shelf::MASTER;
 
 use crate::model::Asset;

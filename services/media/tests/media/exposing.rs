@@ -34,7 +34,7 @@ async fn what_is_public_plays_without_a_pass() {
         let playback = play(&house.bench.nobody()).await.expect("it plays");
         let folder = format!("/media/{asset}/full");
         let expected = json!({
-            "src": format!("{folder}/master.m3u8"), "poster": format!("{folder}/poster.jpg"),
+            "src": format!("{folder}/master.m3u8"), "poster": format!("{folder}/poster.jpg"), "still": format!("{folder}/still.jpg"),
             "version": "full", "expires_ms": null, "protected": false,
         });
         assert_eq!(playback, expected);

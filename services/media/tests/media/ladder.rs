@@ -196,10 +196,12 @@ fn every_source_has_a_poster() {
         let source = examine(&path).expect("a source");
         let output = run(&poster::command(&source, &path), path.parent().expect("a folder"));
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-        let jpeg = std::fs::read(desk.path(poster::FILE)).expect("a poster");
-        assert_eq!(jpeg[..2], [0xff, 0xd8], "{name} is a JPEG");
-        assert_eq!(jpeg_size(&jpeg), Some((1280, 720)), "{name}");
-        std::fs::remove_file(desk.path(poster::FILE)).expect("the poster");
+        for (file, size) in [(poster::FILE, (1280, 720)), (poster::SMALL_FILE, (480, 270))] {
+            let jpeg = std::fs::read(desk.path(file)).expect("a picture");
+            assert_eq!(jpeg[..2], [0xff, 0xd8], "{file} of {name} is a JPEG");
+            assert_eq!(jpeg_size(&jpeg), Some(size), "{file} of {name}");
+            std::fs::remove_file(desk.path(file)).expect("the picture");
+        }
     }
 }
 

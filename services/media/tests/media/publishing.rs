@@ -48,9 +48,15 @@ async fn an_upload_becomes_a_video_with_every_rendition() {
 
         let keys = house.keys().await;
         let has = |key: &str| keys.contains(&format!("media/demo/{id}/{key}"));
-        for file in
-            ["master.m3u8", "poster.jpg", "v360/index.m3u8", "v360/init.mp4", "v360/00000.m4s", "audio/00001.m4s"]
-        {
+        for file in [
+            "master.m3u8",
+            "poster.jpg",
+            "still.jpg",
+            "v360/index.m3u8",
+            "v360/init.mp4",
+            "v360/00000.m4s",
+            "audio/00001.m4s",
+        ] {
             assert!(has(&format!("full/{file}")), "{file} is missing in {keys:?}");
         }
         assert!(has("quick/master.m3u8") && has("quick/poster.jpg") && has("quick/v360/index.m3u8"));

@@ -121,7 +121,7 @@ async fn playback(_: Env, msg: Msg<Empty>) -> Answer {
     let protected = id != "e1";
     let folder = if protected { format!("/media/~pass/{id}/full") } else { format!("/media/{id}/full") };
     Ok(Reply::ok(
-        json!({"src": format!("{folder}/master.m3u8"), "poster": format!("{folder}/poster.jpg"), "version": "full",
+        json!({"src": format!("{folder}/master.m3u8"), "poster": format!("{folder}/poster.jpg"), "still": format!("{folder}/still.jpg"), "version": "full",
         "expires_ms": null, "protected": protected}),
     ))
 }

@@ -141,7 +141,7 @@ async fn what_cannot_play_yet_says_why() {
 #[tokio::test]
 async fn pictures_are_stills_of_what_may_be_watched_and_drawn_otherwise() {
     let bench = bench().await;
-    assert_eq!(location(bench.nobody().page("/art/still/e1").await), "/media/e1/full/poster.jpg");
+    assert_eq!(location(bench.nobody().page("/art/still/e1").await), "/media/e1/full/still.jpg");
     let drawn = text(&bench.nobody().page("/art/still/e2").await.expect("a picture"));
     assert!(drawn.starts_with("<svg"), "{drawn}");
     assert!(text(&bench.nobody().page("/art/poster/s1").await.expect("a picture")).contains("viewBox=\"0 0 600 900\""));
