@@ -8,12 +8,15 @@ use tokio::task::JoinSet;
 
 /// Most messages in work at once.
 const IN_WORK_MAX: usize = 64;
+/// How long what is in work may go on when the loop is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
 /// Longest sleep: a safety net where a wake-up was lost.
 const SLEEP_MS_MAX: i64 = 60_000;
 /// Pause before a message is tried again whose failure could not be recorded.
 const RECORD_PAUSE_MS: i64 = 5_000;
 
-/// Delivers until `stop` is ready, then finishes what is in work.
+/// Delivers until `stop` is ready, then gives what is in work a moment to finish. What does not is dropped: nothing of it is
+/// committed, and its message is due again at the next start.
 pub async fn run(host: Host, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     let mut in_work = JoinSet::new();
@@ -38,7 +41,10 @@ pub async fn run(host: Host, stop: impl Future<Output = ()>) {
             Some(_) = in_work.join_next() => {}
         }
     }
-    while in_work.join_next().await.is_some() {}
+    let finish = async { while in_work.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, finish).await.is_err() {
+        tracing::info!(messages.dropped = in_work.len(), "what is still in work begins anew at the next start");
+    }
 }
 
 /// Delivers until nothing is due now: for tests and for `call`.
@@ -77,12 +83,14 @@ async fn handle(host: Host, delivery: Delivery) {
         let (host, delivery) = (host.clone(), delivery.clone());
         async move { tokio::time::timeout(limit, host.deliver(&delivery)).await }
     };
-    // A task of its own, so that a panic of a function is its failure and not ours.
-    let fault = match tokio::spawn(work).await {
-        Ok(Ok(Ok(()))) => return,
-        Ok(Ok(Err(fault))) => fault,
-        Ok(Err(_)) => Fault::unavailable("timeout", format!("it took longer than {} s", limit.as_secs())),
-        Err(panic) => Fault::bug(format!("a function panicked: {panic}")),
+    // A task of its own, so that a panic of a function is its failure and not ours; in a set, so that it ends with us.
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    let fault = match task.join_next().await {
+        None | Some(Ok(Ok(Ok(())))) => return,
+        Some(Ok(Ok(Err(fault)))) => fault,
+        Some(Ok(Err(_))) => Fault::unavailable("timeout", format!("it took longer than {} s", limit.as_secs())),
+        Some(Err(panic)) => Fault::bug(format!("a function panicked: {panic}")),
     };
     tracing::warn!(
         tenant.id = %delivery.envelope.tenant,
