@@ -1,6 +1,6 @@
 //! The URI space: all services put together, checked, and indexed. It is data; the host runs it.
 
-use crate::flow::{Command, FlowEvent, Run};
+use crate::flow::{Command, FlowEvent, Reason, Run};
 use crate::ports::{Envelope, Lane, Outgoing};
 use crate::service::{Binding, Service};
 use crate::{Flow, Id, Kind, Router, Step, Uri, event};

@@ -161,7 +161,8 @@ pub(crate) static ASSET_INSERT: Statement = Statement::write(
 pub(crate) static ASSET_PROBED: Statement = Statement::write(
     "asset_probed",
     &["asset"],
-    "UPDATE asset SET stage = 'quick', reason_code = NULL, reason = NULL, duration_ms = $2, width = $3, height = $4, version = version + 1
+    "UPDATE asset SET stage = 'quick', reason_code = NULL, reason = NULL, duration_ms = $2, width = $3, height = $4, \
+     version = version + 1
      WHERE tenant = $tenant AND id = $1 AND state = 'processing'",
 );
 
@@ -169,7 +170,8 @@ pub(crate) static ASSET_PROBED: Statement = Statement::write(
 pub(crate) static ASSET_PLAYABLE: Statement = Statement::write(
     "asset_playable",
     &["asset"],
-    "UPDATE asset SET state = 'playable', stage = 'poster', reason_code = NULL, reason = NULL, has_quick = 1, version = version + 1
+    "UPDATE asset SET state = 'playable', stage = 'poster', reason_code = NULL, reason = NULL, has_quick = 1, \
+     version = version + 1
      WHERE tenant = $tenant AND id = $1 AND state = 'processing' RETURNING version",
 );
 
@@ -185,7 +187,8 @@ pub(crate) static ASSET_PICTURED: Statement = Statement::write(
 pub(crate) static ASSET_READY: Statement = Statement::write(
     "asset_ready",
     &["asset"],
-    "UPDATE asset SET state = 'ready', stage = 'ready', reason_code = NULL, reason = NULL, has_full = 1, version = version + 1
+    "UPDATE asset SET state = 'ready', stage = 'ready', reason_code = NULL, reason = NULL, has_full = 1, \
+     version = version + 1
      WHERE tenant = $tenant AND id = $1 AND state = 'playable' RETURNING version",
 );
 

@@ -91,6 +91,20 @@ fn a_failure_waits_for_what_is_in_flight_and_undoes_in_reverse() {
 }
 
 #[test]
+fn an_attempt_that_is_repeated_says_why() {
+    let flow = flow();
+    let (mut run, _) = start(&flow);
+    let (code, message) = ("tool.missing".to_owned(), "install it".to_owned());
+    let away = FlowEvent::Failed { step: 0, item: 0, attempt: 1, code, message, is_retryable: true };
+    let again = advance(&flow, &mut run, away, u32::MAX);
+    let [Command::Do { step: 0, item: 0, attempt: 2, .. }, Command::Delay(reason)] = again.as_slice() else {
+        panic!("{again:?}")
+    };
+    assert_eq!((reason.step.as_deref(), reason.code.as_str()), (Some(flow.steps[0].id), "tool.missing"));
+    assert_eq!((run.status, &run.reason), (Status::Running, &None));
+}
+
+#[test]
 fn an_undo_that_keeps_failing_stops_where_people_see_it() {
     let flow = flow();
     let (mut run, _) = start(&flow);
@@ -169,11 +183,11 @@ fn play(choices: &[u8]) -> (Run, Items, Items) {
                 undone.push((step, item));
                 FlowEvent::Undone { step, item, attempt }
             }
-            Command::Finish(_) => continue,
+            Command::Delay(_) | Command::Finish(_) => continue,
         };
         last = Some(event.clone());
         open.extend(advance(&flow, &mut run, event, 0));
-        open.retain(|command| !matches!(command, Command::Finish(_)));
+        open.retain(|command| !matches!(command, Command::Delay(_) | Command::Finish(_)));
     }
     (run, applied, undone)
 }

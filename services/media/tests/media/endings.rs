@@ -88,12 +88,36 @@ async fn deliver_until(house: &House, step: &str) {
     }
 }
 
-/// Lets a step fail so.
+/// Lets a step fail so; whoever is told of it hears it.
 async fn fail(house: &House, step: &str, fault: &Fault) {
     for delivery in take(house).await {
-        assert!(delivery.target.contains(step), "{}", delivery.target);
-        house.bench.host().fail(&delivery, fault).await.expect("failed");
+        if delivery.target.contains(step) {
+            house.bench.host().fail(&delivery, fault).await.expect("failed");
+        } else {
+            house.bench.host().deliver(&delivery).await.expect("delivered");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_machine_that_lacks_something_is_named_until_it_has_it() {
+    let desk = Desk::new();
+    let house = House::new().await;
+    let upload = house.upload(EPISODE, &short(&desk)).await;
+    let live = &house.bench.host().ports().live;
+    let mut progress = live.subscribe(house.bench.tenant(), Uri::parse(&upload).expect("a URI"));
+    let fault = Fault::unavailable("tool.missing", "ffprobe is not installed; install it");
+    deliver_until(&house, "publish/probe").await;
+    fail(&house, "publish/probe", &fault).await;
+    fail(&house, "nothing", &fault).await;
+    let asset = house.asset(EPISODE).await;
+    assert_eq!((&asset["state"], &asset["reason_code"]), (&json!("processing"), &json!("tool.missing")));
+    assert_eq!(asset["reason"], "ffprobe is not installed; install it");
+    let heard = progress.next().await.expect("a message");
+    assert_eq!((&heard.data["stage"], &heard.data["message"]), (&json!("probe"), &asset["reason"]));
+    house.bench.wait_ms(3_600_000).await;
+    let asset = house.asset(EPISODE).await;
+    assert_eq!((&asset["state"], &asset["reason"]), (&json!("ready"), &json!(null)));
 }
 
 #[tokio::test]
