@@ -52,7 +52,8 @@ pub(crate) async fn list(env: Env, msg: Msg<Page>) -> Result<Reply<Members>, Fau
     Ok(Reply::ok(Members { items, next }))
 }
 
-/// Gives a member a role; it counts from their next request on.
+/// Gives a member a role; it counts from their next request on. With less than before their sessions end, because
+/// whatever was granted to those, such as passes to media, was granted to the role that they had.
 pub(crate) async fn set_role(env: Env, msg: Msg<Change>) -> Result<Reply<Member>, Fault> {
     let account = find(&env, msg.param("id")).await?;
     check_version(msg.meta("if-match"), account.version)?;
@@ -64,8 +65,14 @@ pub(crate) async fn set_role(env: Env, msg: Msg<Change>) -> Result<Reply<Member>
     (member.role, member.version) = (after, version + 1);
     let write = records::SET_ROLE.with(params![&member.id, after.as_str(), env.now_ms(), version]);
     let place = uri!("/members/{}", member.id)?;
+    let person = member.id.clone();
     let reply = Reply::changed(place, member).version(version + 1).write(write.expect_or_retry(1..=1));
-    Ok(owners_change(before, after).into_iter().fold(reply, Reply::write))
+    let reply = owners_change(before, after).into_iter().fold(reply, Reply::write);
+    if after > before {
+        return Ok(reply);
+    }
+    let ended = sessions::of_account(&env, &person).await?;
+    sessions::tell_ended(&env, reply.write(records::END_OTHER_SESSIONS.with(params![&person, ""])), &ended)
 }
 
 /// Removes a member with all their sessions. Other services hear of it and remove what is theirs.

@@ -1,6 +1,6 @@
 //! Owners look after the people of their channel.
 
-use crate::{account, bench, events, outcome, owner, sign_up};
+use crate::{PASSWORD, account, bench, events, outcome, owner, sign_in, sign_up, signed, token};
 use callboard_bench::START_MS;
 use serde_json::json;
 
@@ -64,6 +64,26 @@ async fn a_role_counts_at_once() {
     for wrong in [json!({"role": "admin"}), json!({}), json!({"role": "viewer", "email": "x@y"})] {
         assert_eq!(outcome(&olga.on(&bench).put(&uri, wrong).await), "400 data.invalid");
     }
+}
+
+#[tokio::test]
+async fn who_may_less_than_before_signs_in_again() {
+    let bench = bench().await;
+    let (olga, ana, ben) = (owner(&bench, "olga").await, sign_up(&bench, "ana").await, sign_up(&bench, "ben").await);
+    let uri = format!("/members/{}", ana.id);
+    assert_eq!(outcome(&olga.on(&bench).put(&uri, json!({"role": "owner"})).await), "200");
+    let other = sign_in(&bench, "ana", PASSWORD).await.expect("a second session");
+    let other = signed(&bench, &token(&other)).await.expect("a session");
+    assert!(ana.again(&bench).await.is_ok(), "who may more stays signed in");
+    assert_eq!(outcome(&olga.on(&bench).put(&uri, json!({"role": "editor"})).await), "200");
+    for session in [&ana, &other] {
+        assert_eq!(session.again(&bench).await.err().map(|fault| fault.code), Some("session.unknown"));
+        let told = format!("deleted /sessions/{}", session.session);
+        assert!(events(&bench).await.contains(&told), "what was granted to the session ends too");
+    }
+    assert!(olga.again(&bench).await.is_ok() && ben.again(&bench).await.is_ok(), "nobody else is signed out");
+    let answer = sign_in(&bench, "ana", PASSWORD).await.expect("a new session");
+    assert_eq!(signed(&bench, &token(&answer)).await.expect("a session").roles, ["viewer", "editor"]);
 }
 
 #[tokio::test]
