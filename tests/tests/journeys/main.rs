@@ -1,0 +1,22 @@
+//! Journeys across services, over HTTP against the built binary: what people do wrong, what machines do to them, and that
+//! nothing acknowledged is lost. `SHOWRUNNER` names the binary; without it, the one cargo built last is taken.
+
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
+mod channel;
+mod disk;
+mod exchange;
+mod folders;
+mod footage;
+mod items;
+mod news;
+mod passes;
+mod paths;
+mod programs;
+mod refusals;
+mod requests;
+mod restarts;
+mod starts;
+mod studio;
+mod titles;
+mod uploads;
