@@ -5,7 +5,7 @@ use super::tenants::TenantCache;
 use callboard::{Fault, Host, Tenant};
 use hyper::header::HOST;
 use hyper::http::request::Parts;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Where a request arrived.
 #[derive(Clone, Debug)]
@@ -71,9 +71,19 @@ impl Outside {
     }
 }
 
+/// A name or an address in brackets, then a port where one is named. Nothing else, because pages repeat it in links.
 fn is_host(host: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']' | b'_');
-    !host.is_empty() && host.len() <= 255 && host.bytes().all(is_part)
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) if address.parse::<Ipv6Addr>().is_ok() => ("", rest),
+        Some(_) => return false,
+        None => host.find(':').map_or((host, ""), |at| host.split_at(at)),
+    };
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_port = |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
+    (host.starts_with('[') || !name.is_empty())
+        && host.len() <= 255
+        && name.bytes().all(is_part)
+        && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 fn invalid() -> Fault {
@@ -171,7 +181,27 @@ mod tests {
 
     #[test]
     fn hosts_that_are_none_are_refused() {
-        for host in ["", "a b", "a/b", "user@host", "a\"b", "a,b", "é"] {
+        for host in [
+            "",
+            "a b",
+            "a/b",
+            "user@host",
+            "a\"b",
+            "a,b",
+            "é",
+            ":80",
+            "a:b.test",
+            "a:",
+            "a:+1",
+            "a:65536",
+            "a:1:2",
+            "[::1]b.test",
+            "[::1",
+            "[a]",
+            "[]",
+            "[::1]:b",
+            "::1",
+        ] {
             assert_eq!(outside(&[("host", host)], &[]).map(|seen| seen.origin), Err("host.wrong"), "{host}");
         }
         assert_eq!(outside(&[], &[]).map(|seen| seen.origin), Err("host.wrong"));
@@ -180,6 +210,7 @@ mod tests {
 
     #[test]
     fn an_address_in_brackets_is_a_name() {
+        assert_eq!(outside(&[("host", "[::1]")], &[]).unwrap().name(), "::1");
         assert_eq!(outside(&[("host", "[::1]:80")], &[]).unwrap().name(), "::1");
     }
 }
