@@ -20,6 +20,7 @@ mod place;
 mod redirect;
 mod revoked;
 mod server;
+mod stall;
 mod tenants;
 mod uploads;
 

@@ -60,6 +60,8 @@ pub struct Limits {
     pub headers_max: usize,
     /// How long a request's body may take that is read as a whole.
     pub body_timeout_ms: u64,
+    /// How long somebody may take nothing of an answer that waits for them.
+    pub stall_timeout_ms: u64,
     /// How long a body that is stored part by part may pause.
     pub intake_pause_ms: u64,
     /// How long a function may take.
@@ -83,6 +85,7 @@ impl Default for Limits {
             head_bytes_max: 32 * 1024,
             headers_max: 100,
             body_timeout_ms: 30_000,
+            stall_timeout_ms: 60_000,
             intake_pause_ms: 30_000,
             answer_timeout_ms: 30_000,
             connections_max: 2_048,

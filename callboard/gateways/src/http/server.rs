@@ -2,6 +2,7 @@
 
 use super::gateway::Gateway;
 use super::options::{HttpOptions, Limits, Tenants};
+use super::stall::Stalling;
 use callboard::{Host, Tenant};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -85,6 +86,7 @@ async fn connect(
         let gateway = gateway.clone();
         async move { Ok::<_, Infallible>(gateway.handle(address, request).await) }
     });
+    let stream = Stalling::new(stream, Duration::from_millis(limits.stall_timeout_ms));
     let mut connection = pin!(builder(&limits).serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -1,7 +1,11 @@
 //! Requests to resources: what becomes a message, what comes back, and what is refused with which words.
 
-use crate::server::Server;
+use crate::server::{Server, platform};
+use callboard_bench::Kept;
 use serde_json::json;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_call_is_answered_with_json_and_every_safety_header() {
@@ -221,4 +225,16 @@ async fn a_connection_that_never_says_what_it_wants_is_closed() {
     assert_eq!(connection.response(false).await.status, 200);
     tokio::io::AsyncWriteExt::write_all(&mut connection.stream, b"GET /api/hel").await.unwrap();
     assert!(!connection.rest().await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn who_asks_for_ever_and_reads_nothing_is_cut_off() {
+    let mut options = platform();
+    options.limits.stall_timeout_ms = 20;
+    let server = Server::with(options, Kept::InMemory).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let requests = b"GET /api/hello HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
+    let asking = async { while stream.write_all(&requests).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("the server ends the connection");
+    assert_eq!(server.get("/api/hello").send().await.status, 200);
 }
