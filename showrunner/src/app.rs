@@ -101,7 +101,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
     Ok(App { host, _folder: folder })
 }
 
-/// Reads the key that signs passes, or makes it the first time.
+/// Reads the key that signs passes, or makes it the first time. Its id is another one with every start: which passes were
+/// taken back is remembered in memory only, so none from before counts any more. Players ask for new ones by themselves.
 fn signing_key(file: &Path) -> Result<SigningKey, Fault> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -112,7 +113,7 @@ fn signing_key(file: &Path) -> Result<SigningKey, Fault> {
             let key = bytes
                 .try_into()
                 .map_err(|_| wrong("does not have 32 bytes; restore it, or remove it to make a new one".to_owned()))?;
-            Ok(SigningKey::new("k1", key))
+            Ok(SigningKey::new(id_of_start().map_err(wrong)?, key))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut key = [0; 32];
@@ -120,8 +121,13 @@ fn signing_key(file: &Path) -> Result<SigningKey, Fault> {
             let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
             let written = created.and_then(|mut made| made.write_all(&key).and_then(|()| made.sync_all()));
             written.map_err(|error| wrong(format!("cannot be written: {error}")))?;
-            Ok(SigningKey::new("k1", key))
+            Ok(SigningKey::new(id_of_start().map_err(wrong)?, key))
         }
         Err(error) => Err(wrong(format!("cannot be read: {error}"))),
     }
+}
+
+fn id_of_start() -> Result<String, String> {
+    let number = getrandom::u64().map_err(|error| format!("gets no id: {error}"))?;
+    Ok(format!("k{number:016x}"))
 }

@@ -99,7 +99,8 @@ pub(crate) struct Call {
     /// Folder of records, blobs and the signing key; stands before the method
     #[arg(long = "data-dir", value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// METHOD URI [--data JSON|@FILE] [--type MEDIA-TYPE] [--tenant NAME] [--as PERSON:ROLE,ROLE] [--header NAME:VALUE]
+    /// The call: a method, a URI, then any of `--data JSON` (or `@FILE`), `--type MEDIA-TYPE`, `--tenant NAME`,
+    /// `--as PERSON:ROLE,ROLE`, `--header NAME:VALUE`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "METHOD URI")]
     pub(crate) words: Vec<String>,
 }

@@ -27,7 +27,7 @@ fn words(reason: Option<&Reason>) -> (&str, &str) {
 }
 
 /// `delayed` of `/flows/publish/{run}`: the machine lacks something, and it is tried again; the file is not to blame.
-pub(crate) async fn delay(env: Env, msg: Msg<Told>) -> Result<Reply, Fault> {
+pub(crate) async fn delay(msg: Msg<Told>) -> Result<Reply, Fault> {
     let Told { input: publication, reason } = &msg.data;
     let stage = match reason.as_ref().and_then(|reason| reason.step.as_deref()) {
         Some("cut" | "ready") => "full",
