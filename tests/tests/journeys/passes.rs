@@ -8,11 +8,16 @@ use crate::studio::{beside, named};
 use callboard::{Pass, SigningKey};
 use std::fs;
 
+/// The id of the key that signed a pass.
+fn key_id(token: &str) -> &str {
+    token.trim_start_matches('~').split('.').next().expect("a pass has parts")
+}
+
 /// What a pass in an address permits.
 fn read_pass(channel: &Channel, src: &str) -> (SigningKey, Pass) {
     let key = fs::read(channel.data().join("key")).unwrap().try_into().expect("a key has 32 bytes");
-    let key = SigningKey::new("k1", key);
     let token = src.split('/').nth(2).and_then(|segment| segment.strip_prefix('~')).expect("the address has a pass");
+    let key = SigningKey::new(key_id(token), key);
     let pass = key.check(token, 0).expect("it is good");
     (key, pass)
 }
@@ -54,7 +59,7 @@ fn a_private_episode_opens_to_no_other_link() {
     let expired = signed(Pass { expires_ms: 1_700_000_000_000, ..pass.clone() });
     let elsewhere = signed(Pass { tenant: "harbour".into(), ..pass.clone() });
     let download = signed(Pass { purpose: "download".into(), ..pass.clone() });
-    let foreign = format!("~{}", SigningKey::new("k1", [7; 32]).sign(&pass));
+    let foreign = format!("~{}", SigningKey::new(key_id(token), [7; 32]).sign(&pass));
     for address in &opened {
         let with = |token_now: &str| nobody.get(&address.replacen(token, token_now, 1));
         nobody.get(&address.replacen(&format!("{token}/"), "", 1)).refused(404, "no_such_uri", "");
@@ -129,5 +134,28 @@ fn members_lose_what_becomes_private_and_its_editors_do_not() {
         viewer.get(address).refused(403, "pass.revoked", "taken back");
     }
     viewer.playback(&episode).refused(404, "media.no_such_episode", "");
+    addresses(&owner, &source(&owner, &episode));
+}
+
+#[test]
+fn what_was_taken_back_stays_closed_after_the_server_was_killed() {
+    let mut channel = Channel::open();
+    let owner = channel.owner();
+    let series = owner.make_series("Deck");
+    let episode = owner.make_episode(&series, "For members", "members");
+    owner.upload(&episode, "clip.mp4", &footage::clip());
+    owner.wait_for(&episode, "ready");
+    let viewer = channel.member("vera", "viewer");
+    let opened = addresses(&viewer, &source(&viewer, &episode));
+    viewer.delete("/api/sessions/current").ok();
+    let status = || viewer.get(&opened[0]).status;
+    eventually("is the link of a session that is over refused", status, |status| *status == 403);
+    channel.kill();
+    channel.start();
+    let nobody = channel.nobody();
+    for address in &opened {
+        nobody.get(address).refused(403, "pass.invalid", "open the page again for a new one");
+    }
+    let owner = channel.owner();
     addresses(&owner, &source(&owner, &episode));
 }
