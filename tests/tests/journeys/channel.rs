@@ -168,7 +168,8 @@ impl Drop for Channel {
             running.wait();
         }
         if thread::panicking() {
-            eprintln!("──── what the server said\n{}", self.log_text());
+            #[expect(clippy::print_stderr, reason = "shown only with a test that failed")]
+            let () = eprintln!("──── what the server said\n{}", self.log_text());
         }
     }
 }

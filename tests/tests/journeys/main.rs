@@ -2,6 +2,7 @@
 //! nothing acknowledged is lost. `SHOWRUNNER` names the binary; without it, the one cargo built last is taken.
 
 #![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+#![expect(clippy::print_stderr, reason = "the runner shows it beside the test that failed")]
 
 mod channel;
 mod disk;

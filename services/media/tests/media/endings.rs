@@ -146,7 +146,7 @@ async fn a_step_that_died_in_the_middle_is_repeated_and_the_result_is_whole() {
         assert_eq!(house.heard_kinds(), ["processing", "playable", "ready"], "{step}");
         let keys = house.keys().await;
         let count = |part: &str| keys.iter().filter(|key| key.contains(part)).count();
-        assert_eq!((count("/full/"), count("uploads/"), count("public/")), (10, 0, 2), "{step}: {keys:?}");
+        assert_eq!((count("/full/"), count("uploads/"), count("public/")), (11, 0, 2), "{step}: {keys:?}");
     }
 }
 
