@@ -168,8 +168,7 @@ impl Drop for Channel {
             running.wait();
         }
         if thread::panicking() {
-            #[expect(clippy::print_stderr, reason = "shown only with a test that failed")]
-            let () = eprintln!("──── what the server said\n{}", self.log_text());
+            eprintln!("──── what the server said\n{}", self.log_text());
         }
     }
 }

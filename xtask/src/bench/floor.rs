@@ -17,13 +17,7 @@ pub(crate) fn measure(site: &Site) -> Result<Vec<Row>, String> {
     let _ = fs::remove_file(&path);
     let mut times = times.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     times.sort_unstable();
-    let row = |work: &str, time: Duration| Row {
-        work: work.to_string(),
-        ours: format!("{} µs", time.as_micros()),
-        beside: None,
-        ratio: None,
-        goal: None,
-    };
+    let row = |work: &str, time: Duration| Row::new(work, format!("{} µs", time.as_micros()));
     Ok(vec![
         row("append 4 KiB and fdatasync, median", times[times.len() / 2]),
         row("append 4 KiB and fdatasync, 99 of 100", times[times.len() * 99 / 100]),
@@ -57,10 +51,10 @@ mod tests {
     #[test]
     fn the_file_is_removed_and_a_missing_folder_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let site = Site { binary: "showrunner".into(), data: folder.path().to_path_buf() };
+        let site = Site { root: ".".into(), binary: "showrunner".into(), data: folder.path().to_path_buf() };
         assert_eq!(measure(&site).unwrap().len(), 2);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        let gone = Site { binary: "showrunner".into(), data: folder.path().join("gone") };
+        let gone = Site { data: folder.path().join("gone"), ..site };
         assert!(measure(&gone).err().unwrap().starts_with("cannot write"));
     }
 }

@@ -1,6 +1,13 @@
 //! `cargo xtask bench`: the figures of the project, measured in release, each beside its peer in the same run.
 
+mod client;
+mod film;
 mod floor;
+mod library;
+mod recorder;
+mod server;
+mod start;
+mod upload;
 
 use crate::arguments;
 use crate::process::{self, Output};
@@ -10,6 +17,8 @@ use std::path::PathBuf;
 
 /// What a figure may use.
 pub(crate) struct Site {
+    /// The checkout.
+    pub(crate) root: PathBuf,
     /// The release binary.
     pub(crate) binary: PathBuf,
     /// A folder on the disk that holds data.
@@ -28,6 +37,8 @@ pub(crate) struct Row {
     pub(crate) ratio: Option<f64>,
     /// What is to be reached, and whether it is.
     pub(crate) goal: Option<Goal>,
+    /// What else there is to know.
+    pub(crate) note: Option<String>,
 }
 
 /// Something to reach.
@@ -36,30 +47,74 @@ pub(crate) struct Goal {
     pub(crate) is_reached: bool,
 }
 
+impl Row {
+    /// What is done, and what ours takes.
+    pub(crate) fn new(work: impl Into<String>, ours: impl Into<String>) -> Self {
+        Self { work: work.into(), ours: ours.into(), beside: None, ratio: None, goal: None, note: None }
+    }
+
+    pub(crate) fn beside(self, peer: impl Into<String>, ratio: f64) -> Self {
+        Self { beside: Some(peer.into()), ratio: Some(ratio), ..self }
+    }
+
+    pub(crate) fn goal(self, goal: Goal) -> Self {
+        Self { goal: Some(goal), ..self }
+    }
+
+    pub(crate) fn note(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..self }
+    }
+}
+
 type Figure = fn(&Site) -> Result<Vec<Row>, String>;
 
-/// Every figure, by name.
-const FIGURES: &[(&str, Figure)] = &[("floor", floor::measure)];
+/// Every figure, by name, and whether it needs the real binary.
+const FIGURES: &[(&str, bool, Figure)] = &[
+    ("floor", false, floor::measure),
+    ("dispatch", false, library::dispatch),
+    ("commits", false, library::commits),
+    ("http", false, library::http),
+    ("segment", false, library::segment),
+    ("start", true, start::measure),
+    ("upload", true, upload::measure),
+];
 
 /// Measures the chosen figures; says whether all goals are reached.
 pub(crate) fn run(project: &Project, order: &arguments::Bench) -> Result<bool, String> {
-    let names: Vec<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = FIGURES.iter().map(|(name, ..)| *name).collect();
     order.choice.check(&names)?;
-    let build = "cargo build --locked --release --package showrunner";
-    process::run(&mut process::command_line(build, &project.root), &Output::Shown)?;
     let data = order.data.clone().unwrap_or_else(|| project.target.join("xtask").join("bench"));
-    std::fs::create_dir_all(&data).map_err(|error| format!("cannot make {}: {error}", data.display()))?;
-    let site = Site { binary: project.binary("release"), data };
+    let data = std::fs::create_dir_all(&data).and_then(|()| data.canonicalize());
+    let data = data.map_err(|error| format!("cannot make a folder for data: {error}"))?;
+    let site = Site { root: project.root.clone(), binary: project.binary("release"), data };
+    let chosen: Vec<_> = FIGURES.iter().filter(|(name, ..)| order.choice.takes(name)).collect();
+    if chosen.iter().any(|(_, needs_binary, _)| *needs_binary) {
+        let build = "cargo build --locked --release --package showrunner";
+        process::run(&mut process::command_line(build, &project.root), &Output::Shown)?;
+    }
     let mut rows = Vec::new();
-    for (name, figure) in FIGURES.iter().filter(|(name, _)| order.choice.takes(name)) {
+    for (name, _, figure) in chosen {
         eprintln!("{name} …");
         rows.extend(figure(&site).map_err(|error| format!("{name}: {error}"))?);
     }
-    println!("{} with data in {}", site.binary.display(), site.data.display());
-    for line in lines(&rows) {
+    println!("data in {}{}", site.data.display(), busy().unwrap_or_default());
+    for line in lines(&rows).into_iter().chain(notes(&rows)) {
         println!("{line}");
     }
     Ok(rows.iter().all(|row| row.goal.as_ref().is_none_or(|goal| goal.is_reached)))
+}
+
+/// Says so where other programs keep the machine busy.
+fn busy() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split(' ').nth(1)?.parse().ok()?;
+    let cores = std::thread::available_parallelism().ok()?.get();
+    (load > cores as f64)
+        .then(|| format!("; the machine is busy (load {load} on {cores} cores): measure again when it rests"))
+}
+
+fn notes(rows: &[Row]) -> Vec<String> {
+    rows.iter().filter_map(|row| row.note.as_ref().map(|note| format!("{}: {note}", row.work))).collect()
 }
 
 fn lines(rows: &[Row]) -> Vec<String> {
@@ -87,15 +142,9 @@ mod tests {
     #[test]
     fn a_row_tells_its_verdict() {
         let goal = Goal { reach: "≤ 2.0×".to_string(), is_reached: false };
-        let hello = Row {
-            work: "hello".to_string(),
-            ours: "30 µs".to_string(),
-            beside: Some("12 µs".to_string()),
-            ratio: Some(2.5),
-            goal: Some(goal),
-        };
-        let floor =
-            Row { work: "fdatasync".to_string(), ours: "9 µs".to_string(), beside: None, ratio: None, goal: None };
+        let hello = Row::new("hello", "30 µs").beside("12 µs", 2.5).goal(goal).note("of no use");
+        assert_eq!(notes(std::slice::from_ref(&hello)), ["hello: of no use"]);
+        let floor = Row::new("fdatasync", "9 µs");
         assert_eq!(
             lines(&[hello, floor]),
             [
