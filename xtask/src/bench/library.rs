@@ -1,0 +1,69 @@
+//! Figures of callboard itself: a program of its own measures them and prints one line of JSON each.
+
+use super::{Goal, Row, Site};
+use crate::process;
+use serde_json::Value;
+use std::process::Stdio;
+
+/// Cost of one call.
+pub(crate) fn dispatch(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "dispatch")
+}
+
+/// Writes beside SQLite alone.
+pub(crate) fn commits(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "commits")
+}
+
+/// A function over HTTP beside bare axum.
+pub(crate) fn http(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "http")
+}
+
+/// A segment beside nginx.
+pub(crate) fn segment(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "segment")
+}
+
+fn measure(site: &Site, name: &str) -> Result<Vec<Row>, String> {
+    let line = format!("cargo bench --locked --quiet --package callboard-bench --bench figures -- {name} --data");
+    let mut command = process::command_line(&line, &site.root);
+    let output = command.arg(&site.data).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("cannot start `{line}`: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("`{line}` failed ({})", output.status));
+    }
+    String::from_utf8_lossy(&output.stdout).lines().map(read).collect()
+}
+
+fn read(line: &str) -> Result<Row, String> {
+    let figure: Value = serde_json::from_str(line).map_err(|error| format!("`{line}` is no figure: {error}"))?;
+    let text = |name: &str| figure[name].as_str().map(str::to_string);
+    let needed = |name: &str| text(name).ok_or_else(|| format!("`{line}` has no `{name}`"));
+    let is_reached = figure["is_reached"].as_bool().unwrap_or(false);
+    Ok(Row {
+        work: needed("work")?,
+        ours: needed("ours")?,
+        beside: text("beside"),
+        ratio: figure["ratio"].as_f64(),
+        goal: text("reach").map(|reach| Goal { reach, is_reached }),
+        note: text("note"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_row() {
+        let row = read(
+            r#"{"work":"w","ours":"9 µs","beside":"6 µs","ratio":1.5,"reach":"≤ 2.0×","is_reached":true,"note":null}"#,
+        );
+        let row = row.unwrap();
+        assert_eq!((row.work.as_str(), row.ratio, row.note), ("w", Some(1.5), None));
+        assert!(row.goal.is_some_and(|goal| goal.is_reached));
+        assert!(read("warning: unused").err().unwrap().contains("no figure"));
+        assert!(read("{}").err().unwrap().contains("no `work`"));
+    }
+}
