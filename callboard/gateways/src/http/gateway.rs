@@ -9,6 +9,7 @@ use super::options::{HttpOptions, Tenants};
 use super::place::{Outside, Place};
 use super::revoked::Revoked;
 use super::tenants::TenantCache;
+use super::uploads::Places;
 use super::{blob, headers, log, redirect};
 use crate::intake::{Lines, is_opaque};
 use callboard::{Answer, AnswerBody, BlobRef, Data, Fault, Host, Kind, Msg, Tenant, Uri};
@@ -24,7 +25,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,7 +37,7 @@ pub(crate) struct Gateway {
     pub(crate) markers: Markers,
     pub(crate) streams: Arc<Streams>,
     pub(crate) lines: Lines,
-    pub(crate) intakes: Arc<Semaphore>,
+    pub(crate) intakes: Places,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -59,7 +59,7 @@ impl Gateway {
             markers: Markers::default(),
             streams: Arc::default(),
             lines: Lines::default(),
-            intakes: Arc::new(Semaphore::new(options.limits.intakes_max)),
+            intakes: Places::new(&options.limits),
             tasks: TaskTracker::new(),
             stop,
             host,

@@ -70,6 +70,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Bodies that are stored at once; each holds one part in memory.
     pub intakes_max: usize,
+    /// Of these, so many for one tenant.
+    pub intakes_per_tenant_max: usize,
     /// Event streams of one address.
     pub streams_per_address_max: usize,
     /// How long requests may still run once the server is told to stop.
@@ -89,7 +91,8 @@ impl Default for Limits {
             intake_pause_ms: 30_000,
             answer_timeout_ms: 30_000,
             connections_max: 2_048,
-            intakes_max: 8,
+            intakes_max: 16,
+            intakes_per_tenant_max: 8,
             streams_per_address_max: 32,
             grace_ms: 30_000,
             slow_ms: 1_000,

@@ -3,13 +3,42 @@
 use super::answer::{self, Ask};
 use super::body::{Body, Broken, discard, next};
 use super::gateway::Gateway;
+use super::options::Limits;
 use crate::intake::{self, Halt, Interrupted, Source};
 use bytes::Bytes;
-use callboard::{Answer, AnswerBody, Fault, Msg, Outcome, Uri};
+use callboard::{Answer, AnswerBody, Fault, Msg, Outcome, Tenant, Uri};
 use hyper::Response;
 use hyper::body::{Body as _, Incoming};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Places of bodies that are being stored: so many at once, of which one tenant takes no more than a share, so that the
+/// slow uploads of one keep nobody else out.
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    share: usize,
+    tenants: Mutex<HashMap<Tenant, Arc<Semaphore>>>,
+}
+
+impl Places {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(limits.intakes_max)),
+            share: limits.intakes_per_tenant_max,
+            tenants: Mutex::default(),
+        }
+    }
+
+    /// A place for as long as it is held; none where there is none left.
+    fn enter(&self, tenant: &Tenant) -> Option<[OwnedSemaphorePermit; 2]> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.share)));
+        let own = own.clone().try_acquire_owned().ok()?;
+        Some([own, self.all.clone().try_acquire_owned().ok()?])
+    }
+}
 
 impl Source for Incoming {
     async fn next(&mut self) -> Result<Option<Bytes>, Interrupted> {
@@ -31,7 +60,7 @@ impl Gateway {
         then: Uri,
         body: Incoming,
     ) -> Result<Response<Body>, Fault> {
-        let Ok(permit) = self.intakes.clone().try_acquire_owned() else {
+        let Some(permit) = self.intakes.enter(&msg.tenant) else {
             let fault = Fault::unavailable("intake.busy", "many uploads are running; continue in a moment");
             return Err(fault.header("retry-after", "2"));
         };
@@ -72,5 +101,22 @@ impl Gateway {
         }
         first.outcome = Outcome::Ok;
         Ok(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_tenant_leaves_places_for_others() {
+        let limits = Limits { intakes_max: 3, intakes_per_tenant_max: 2, ..Limits::default() };
+        let (places, one, other) = (Places::new(&limits), Tenant::new("one"), Tenant::new("other"));
+        let mut held = vec![places.enter(&one), places.enter(&one)];
+        assert!(held.iter().all(Option::is_some) && places.enter(&one).is_none());
+        held.push(places.enter(&other));
+        assert!(held[2].is_some() && places.enter(&other).is_none(), "three in all");
+        held.remove(0);
+        assert!(places.enter(&other).is_some(), "a place that was left is anybody's");
     }
 }
