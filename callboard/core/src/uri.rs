@@ -80,6 +80,12 @@ impl Uri {
         utf8_percent_encode(&self.0, SEGMENT).to_string()
     }
 
+    /// The URI one segment above; none above the root.
+    pub fn parent(&self) -> Option<Self> {
+        let (above, last) = self.0.rsplit_once('/')?;
+        (!last.is_empty()).then(|| if above.is_empty() { Self::root() } else { Self(Arc::from(above)) })
+    }
+
     /// Whether this URI is `above` or lies in the subtree below it.
     pub fn is_within(&self, above: &Uri) -> bool {
         above.as_str() == "/"
@@ -158,6 +164,13 @@ mod tests {
     #[test]
     fn twice_encoded_dots_are_only_text() {
         assert_eq!(Uri::from_encoded("/a/%252e%252e").expect("plain text").as_str(), "/a/%2e%2e");
+    }
+
+    #[test]
+    fn above_a_uri_is_its_parent_up_to_the_root() {
+        let uri = Uri::parse("/a/b").expect("a URI");
+        let above: Vec<_> = std::iter::successors(uri.parent(), Uri::parent).map(|uri| uri.to_string()).collect();
+        assert_eq!(above, ["/a", "/"]);
     }
 
     #[test]

@@ -65,6 +65,14 @@ pub(crate) fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
+/// Of rounds of ours and the peer, the one whose ratio is in the middle: ours, the peer's, ours by the peer's. They take
+/// turns, so that what else the machine does falls on both.
+pub(crate) fn middle(mut rounds: Vec<(f64, f64)>) -> (f64, f64, f64) {
+    rounds.sort_by(|(a, b), (c, d)| (a / b).total_cmp(&(c / d)));
+    let (ours, peer) = rounds[rounds.len() / 2];
+    (ours, peer, ours / peer)
+}
+
 /// A short time with its unit.
 pub(crate) fn micros(time: Duration) -> String {
     let us = time.as_secs_f64() * 1e6;

@@ -1,6 +1,6 @@
 //! A hello function over HTTP through the whole pipeline, beside the same answer from bare axum: CPU of the server.
 
-use crate::figure::{Figure, micros};
+use crate::figure::{Figure, micros, middle};
 use crate::load::{self, Load};
 use crate::served::{AXUM, CALLBOARD, Server};
 use crate::{hello, records};
@@ -10,36 +10,37 @@ use std::path::Path;
 use std::time::Duration;
 
 const PATH: &str = "/api/hello";
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
     let work = "hello over HTTP, CPU of the server a request";
     let Some(wrk) = load::find("wrk") else { return Ok(vec![Figure::skipped(work, load::missing("wrk"))]) };
     let folder = records::folder(data)?;
     let (ours, peer) = (Server::start(CALLBOARD, folder.path())?, Server::start(AXUM, folder.path())?);
-    let mut totals = [(Duration::ZERO, 0, 0.0); 2];
     for server in [&ours, &peer] {
         check(server.address)?;
         load::run(&wrk, server.address, PATH, 1)?;
     }
+    let (mut times, mut rates) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        for (server, (cpu, requests, per_s)) in [&ours, &peer].into_iter().zip(&mut totals) {
-            let before = server.cpu_time()?;
-            let Load { requests: done, per_s: rate } = load::run(&wrk, server.address, PATH, 5)?;
-            *cpu += server.cpu_time()? - before;
-            *requests += done;
-            *per_s += rate / ROUNDS as f64;
-        }
+        let [(ours, our_rate), (peer, its_rate)] = [cost(&wrk, &ours)?, cost(&wrk, &peer)?];
+        times.push((ours, peer));
+        rates.push((our_rate, its_rate));
     }
-    let each =
-        totals.map(|(cpu, requests, _)| cpu.as_secs_f64() / f64::from(u32::try_from(requests).unwrap_or(u32::MAX)));
-    let [ours, peer] = each;
-    let ratio = ours / peer;
+    let (ours, peer, ratio) = middle(times);
+    let (our_rate, its_rate, _) = middle(rates);
     let time = |seconds: f64| micros(Duration::from_secs_f64(seconds));
-    let note =
-        format!("{:.0} requests a second, beside {:.0}; wrk with 1 thread, 32 connections", totals[0].2, totals[1].2);
+    let note = format!("{our_rate:.0} requests a second, beside {its_rate:.0}; wrk with 1 thread, 32 connections");
     let figure = Figure::plain(work, time(ours)).beside(time(peer), ratio);
     Ok(vec![figure.goal("≤ 2.0×", ratio <= 2.0).note(note)])
+}
+
+/// Seconds of CPU that a request costs the server, and how many requests it answers a second.
+fn cost(wrk: &Path, server: &Server) -> Result<(f64, f64), String> {
+    let before = server.cpu_time()?;
+    let Load { requests, per_s } = load::run(wrk, server.address, PATH, 5)?;
+    let cpu = server.cpu_time()? - before;
+    Ok((cpu.as_secs_f64() / requests as f64, per_s))
 }
 
 /// Both must say the same, or nothing is compared.

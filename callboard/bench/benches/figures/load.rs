@@ -1,7 +1,7 @@
 //! Load on a server of this machine, by `wrk`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What `wrk` counted.
@@ -27,7 +27,7 @@ pub(crate) fn missing(name: &str) -> String {
 ///
 /// # Errors
 /// When `wrk` fails or a request was not answered well.
-pub(crate) fn run(wrk: &PathBuf, address: SocketAddr, path: &str, time_s: u32) -> Result<Load, String> {
+pub(crate) fn run(wrk: &Path, address: SocketAddr, path: &str, time_s: u32) -> Result<Load, String> {
     let url = format!("http://{address}{path}");
     let output = Command::new(wrk).args(["-t1", "-c32", &format!("-d{time_s}s"), &url]).output();
     let output = output.map_err(|error| format!("cannot start wrk: {error}"))?;

@@ -1,4 +1,4 @@
-//! Event streams: what happens on a URI, or in the subtree below it, for whoever may read that URI.
+//! Event streams: what happens on a URI, or in the subtree below it, for whoever may read it.
 
 use super::answer::{self, Ask};
 use super::body::Body;
@@ -7,7 +7,7 @@ use super::headers;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use callboard::ports::LiveStream;
-use callboard::{Fault, Host, LiveMessage, Msg, Uri};
+use callboard::{Fault, Host, Kind, LiveMessage, Msg, Uri};
 use futures_util::{Stream, StreamExt, stream};
 use hyper::Response;
 use hyper::header::{ACCEPT, CACHE_CONTROL, HeaderValue};
@@ -122,7 +122,7 @@ fn events(listening: Listening) -> impl Stream<Item = Result<Event, Infallible>>
                 () = listening.stop.cancelled() => return None,
                 message = listening.live.next() => {
                     let message = message?;
-                    if (listening.is_subtree || message.uri == listening.check.uri)
+                    if may_hear(&listening, &message.uri).await
                         && let Some(event) = event_of(&message)
                     {
                         return Some((Ok(event), listening));
@@ -136,6 +136,27 @@ fn events(listening: Listening) -> impl Stream<Item = Result<Event, Infallible>>
             }
         }
     })
+}
+
+/// Whether the listener may hear of a URI in the subtree: whoever may read it, or where nothing is read there, what stands
+/// nearest above it. So a list may be listened to without hearing of items that it does not show. That an item of the
+/// subtree is gone is told only to those who listen to it by itself, since nobody can be asked any more who could read it.
+async fn may_hear(listening: &Listening, uri: &Uri) -> bool {
+    let base = &listening.check.uri;
+    if uri == base {
+        return true;
+    }
+    let is_read = |uri: &Uri| uri == base || listening.host.space().binding_for(&Kind::Get, uri).is_some();
+    let nearest = std::iter::successors(Some(uri.clone()), Uri::parent).find(is_read);
+    match nearest {
+        Some(nearest) if listening.is_subtree && nearest != *base => {
+            let mut check = listening.check.clone();
+            check.head_mut().uri = nearest;
+            listening.host.dispatch(check).await.is_ok()
+        }
+        Some(_) => listening.is_subtree,
+        None => false,
+    }
 }
 
 fn event_of(message: &LiveMessage) -> Option<Event> {

@@ -52,6 +52,17 @@ async fn without_the_wildcard_only_the_uri_itself_tells() {
 }
 
 #[tokio::test]
+async fn a_list_does_not_tell_of_items_that_the_listener_may_not_read() {
+    let server = Server::start().await;
+    let mut vaults = listen(&server, "/api/vaults/**").await;
+    publish(&server, "demo", "/vaults/1", json!({"n": 1}));
+    publish(&server, "demo", "/vaults/1/doors", json!({"n": 2}));
+    publish(&server, "demo", "/vaults", json!({"n": 3}));
+    let heard = vaults.until("\n\n").await;
+    assert!(heard.contains("data: {\"n\":3,\"uri\":\"/vaults\"}"), "{heard}");
+}
+
+#[tokio::test]
 async fn who_may_not_read_a_uri_may_not_listen_to_it() {
     let server = Server::start().await;
     let ask = |target: &str, token: &str| {
