@@ -122,7 +122,7 @@ fn events(listening: Listening) -> impl Stream<Item = Result<Event, Infallible>>
                 () = listening.stop.cancelled() => return None,
                 message = listening.live.next() => {
                     let message = message?;
-                    if may_hear(&listening, &message.uri).await
+                    if may_hear(&listening.host, &listening.check, listening.is_subtree, &message.uri).await
                         && let Some(event) = event_of(&message)
                     {
                         return Some((Ok(event), listening));
@@ -141,20 +141,20 @@ fn events(listening: Listening) -> impl Stream<Item = Result<Event, Infallible>>
 /// Whether the listener may hear of a URI in the subtree: whoever may read it, or where nothing is read there, what stands
 /// nearest above it. So a list may be listened to without hearing of items that it does not show. That an item of the
 /// subtree is gone is told only to those who listen to it by itself, since nobody can be asked any more who could read it.
-async fn may_hear(listening: &Listening, uri: &Uri) -> bool {
-    let base = &listening.check.uri;
+async fn may_hear(host: &Host, check: &Msg, is_subtree: bool, uri: &Uri) -> bool {
+    let base = &check.uri;
     if uri == base {
         return true;
     }
-    let is_read = |uri: &Uri| uri == base || listening.host.space().binding_for(&Kind::Get, uri).is_some();
+    let is_read = |uri: &Uri| uri == base || host.space().binding_for(&Kind::Get, uri).is_some();
     let nearest = std::iter::successors(Some(uri.clone()), Uri::parent).find(is_read);
     match nearest {
-        Some(nearest) if listening.is_subtree && nearest != *base => {
-            let mut check = listening.check.clone();
+        Some(nearest) if is_subtree && nearest != *base => {
+            let mut check = check.clone();
             check.head_mut().uri = nearest;
-            listening.host.dispatch(check).await.is_ok()
+            host.dispatch(check).await.is_ok()
         }
-        Some(_) => listening.is_subtree,
+        Some(_) => is_subtree,
         None => false,
     }
 }
