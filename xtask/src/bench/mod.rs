@@ -92,12 +92,13 @@ pub(crate) fn run(project: &Project, order: &arguments::Bench) -> Result<bool, S
         let build = "cargo build --locked --release --package showrunner";
         process::run(&mut process::command_line(build, &project.root), &Output::Shown)?;
     }
+    let busy = busy().unwrap_or_default();
     let mut rows = Vec::new();
     for (name, _, figure) in chosen {
         eprintln!("{name} …");
         rows.extend(figure(&site).map_err(|error| format!("{name}: {error}"))?);
     }
-    println!("data in {}{}", site.data.display(), busy().unwrap_or_default());
+    println!("data in {}{busy}", site.data.display());
     for line in lines(&rows).into_iter().chain(notes(&rows)) {
         println!("{line}");
     }
@@ -107,7 +108,7 @@ pub(crate) fn run(project: &Project, order: &arguments::Bench) -> Result<bool, S
 /// Says so where other programs keep the machine busy.
 fn busy() -> Option<String> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    let load: f64 = text.split(' ').nth(1)?.parse().ok()?;
+    let load: f64 = text.split(' ').next()?.parse().ok()?;
     let cores = std::thread::available_parallelism().ok()?.get();
     (load > cores as f64)
         .then(|| format!("; the machine is busy (load {load} on {cores} cores): measure again when it rests"))

@@ -4,8 +4,6 @@ use crate::figure::{Figure, micros, middle};
 use crate::load::{self, Load};
 use crate::served::{AXUM, CALLBOARD, Server};
 use crate::{hello, records};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +16,10 @@ pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
     let folder = records::folder(data)?;
     let (ours, peer) = (Server::start(CALLBOARD, folder.path())?, Server::start(AXUM, folder.path())?);
     for server in [&ours, &peer] {
-        check(server.address)?;
+        let (status, body) = load::get(server.address, PATH)?;
+        if status != "HTTP/1.1 200 OK" || body != hello::ANSWER.as_bytes() {
+            return Err(format!("{} answers {status}, {}", server.address, String::from_utf8_lossy(&body)));
+        }
         load::run(&wrk, server.address, PATH, 1)?;
     }
     let (mut times, mut rates) = (Vec::new(), Vec::new());
@@ -41,18 +42,4 @@ fn cost(wrk: &Path, server: &Server) -> Result<(f64, f64), String> {
     let Load { requests, per_s } = load::run(wrk, server.address, PATH, 5)?;
     let cpu = server.cpu_time()? - before;
     Ok((cpu.as_secs_f64() / requests as f64, per_s))
-}
-
-/// Both must say the same, or nothing is compared.
-fn check(address: SocketAddr) -> Result<(), String> {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        write!(stream, "GET {PATH} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        Ok(text)
-    };
-    let text = ask().map_err(|error| error.to_string())?;
-    let is_same = text.starts_with("HTTP/1.1 200") && text.ends_with(hello::ANSWER);
-    if is_same { Ok(()) } else { Err(format!("{address} answers\n{text}")) }
 }

@@ -1,6 +1,7 @@
 //! Load on a server of this machine, by `wrk`.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,6 +22,25 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 /// What to do where a program is missing.
 pub(crate) fn missing(name: &str) -> String {
     format!("`{name}` is not installed; install it, on Debian with `apt-get install {name}`, and measure again")
+}
+
+/// The status line and the body of an answer, so that nothing is compared that is not the same.
+///
+/// # Errors
+/// When the server does not answer.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(String, Vec<u8>), String> {
+    let ask = || -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(address)?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let mut bytes = ask().map_err(|error| format!("{address} does not answer: {error}"))?;
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or("the answer is no HTTP")?;
+    let body = bytes.split_off(end + 4);
+    let head = String::from_utf8_lossy(&bytes);
+    Ok((head.lines().next().unwrap_or_default().to_owned(), body))
 }
 
 /// One thread with 32 connections for so many seconds.

@@ -38,6 +38,10 @@ pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
     let ours = Server::start(CALLBOARD, folder.path())?;
     let peer = Nginx::start(&nginx, folder.path(), &root)?;
     for address in [ours.address, peer.address] {
+        let (status, body) = load::get(address, PATH)?;
+        if status != "HTTP/1.1 200 OK" || body != segment {
+            return Err(format!("{address} answers {status} with {} bytes", body.len()));
+        }
         load::run(&wrk, address, PATH, 1)?;
     }
     let rate = |address| load::run(&wrk, address, PATH, 3).map(|load| load.per_s * BYTES as f64 / 1e6);
