@@ -19,6 +19,9 @@ pub const WIDTH: u32 = 1280;
 /// Height of the poster in pixels.
 pub const HEIGHT: u32 = 720;
 
+/// How much of a video is looked at for a good frame.
+const LOOK_MS: u64 = 8_000;
+
 /// Makes the large and the small picture of one frame.
 const SIZES: &str = "format=yuvj420p,split[large][frame];[frame]scale=480:270[small]";
 
@@ -36,9 +39,14 @@ pub fn command(source: &Source, path: &Path) -> Command {
     };
     // Titles fade in: look a tenth in, through eight seconds, where a clip is long enough for that.
     let start_ms = if source.duration_ms < 2_000 { 0 } else { source.duration_ms / 10 };
+    let left_ms = source.duration_ms.saturating_sub(start_ms).min(LOOK_MS);
+    // Where two keyframes surely stand in what is looked at, the frames between them need not be decoded.
+    let is_dense = video.keyframe_gap_ms.is_some_and(|gap_ms| gap_ms.saturating_mul(2) <= left_ms);
+    let skip: &[&str] = if is_dense { &["-skip_frame", "nokey"] } else { &[] };
     Command::ffmpeg()
         .option("-ss", format!("{}.{:03}", start_ms / 1000, start_ms % 1000))
-        .args(&["-t", "8"])
+        .option("-t", LOOK_MS / 1000)
+        .args(skip)
         .source(path)
         .option("-filter_complex", still(video))
         .args(&image)
