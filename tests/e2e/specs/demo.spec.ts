@@ -56,7 +56,7 @@ test("the strip offers three ways, each of which leads somewhere, and goes for g
   await strip.getByRole("link", { name: "Upload your own" }).click();
   await expect(page).toHaveURL(/\/sign-in\?next=/);
   await fillIn(page);
-  await expect(page).toHaveURL(/\/studio\/series$/);
+  await expect(page).toHaveURL(`${server.url}/studio/series`);
   await expect(page.locator("tbody tr")).toHaveCount(3);
   await page.goto(server.url);
   await strip.getByRole("button", { name: "Dismiss" }).click();

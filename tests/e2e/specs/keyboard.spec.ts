@@ -57,7 +57,7 @@ test("sign in and make a series", async ({ page, station }) => {
   await page.keyboard.press("Tab");
   await page.keyboard.type(OWNER.password);
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/\/studio\/series\/new$/);
+  await expect(page).toHaveURL(`${station.url}/studio/series/new`);
   await tabTo(page, /^Title/);
   await page.keyboard.type("Ten Fingers");
   await expect(page.locator("output[for=title]")).toHaveText("11/120");

@@ -32,7 +32,7 @@ test("the owner signs in on the way to the studio and makes a series with an epi
   await expect(page.getByRole("alert")).toContainText("The address or the password is wrong");
   await page.getByLabel("Password").fill(OWNER.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(page).toHaveURL(/\/studio\/series\/new$/);
+  await expect(page).toHaveURL(`${station.url}/studio/series/new`);
   await page.getByLabel("Title").fill("x".repeat(121));
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.locator("#title-error")).toContainText("Use at most 120 characters; these are 121");

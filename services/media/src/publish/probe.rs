@@ -32,9 +32,12 @@ pub(super) async fn examine(env: Env, msg: Msg<Step<Publication>>) -> Result<Rep
     let folder = env.folder()?;
     let path = material::open(&env, &key, folder.path()).await?;
     let head = material::read(&env, &key, Some(HEAD_BYTES as u64)).await?;
-    let described = run(&env, command(&path), folder.path(), LIMITS, None).await?;
+    // Starting a program costs more than what it reads: both are asked at once.
+    let described = run(&env, command(&path), folder.path(), LIMITS, None);
+    let (described, listed) = futures_util::future::join(described, list(&env, &path, folder.path())).await;
+    let described = described?;
     let source = read(&head, &described.stdout, &described.stderr).map_err(|why| refused(&why))?;
-    let source = measure(&env, source, &path, folder.path()).await?;
+    let source = measure(&env, source, listed?).await?;
     check_length(&env, source.duration_ms)?;
     let (width, height) = source.video.as_ref().map(|video| video.shown()).unzip();
     let row = ASSET_PROBED.with(params![&publication.asset, stored(source.duration_ms), width, height]);
@@ -51,8 +54,14 @@ fn check_length(env: &Env, duration_ms: u64) -> Result<(), Fault> {
     Err(Fault::bad_input("media.too_long", format!("the video lasts {seconds} s: at most {most} s are taken here")))
 }
 
-/// Reads every packet; the answer is longer than what a program may print at once, so it is taken line by line.
-async fn measure(env: &Env, source: Source, path: &Path, folder: &Path) -> Result<Source, Fault> {
+/// What was printed about every packet.
+struct Listed {
+    lines: String,
+    stderr: String,
+}
+
+/// Lists every packet; the answer is longer than what a program may print at once, so it is taken line by line.
+async fn list(env: &Env, path: &Path, folder: &Path) -> Result<Listed, Fault> {
     let lines = Arc::new(Mutex::new(String::new()));
     let taken = lines.clone();
     let on_line: OnLine = Box::new(move |line| {
@@ -64,10 +73,14 @@ async fn measure(env: &Env, source: Source, path: &Path, folder: &Path) -> Resul
     });
     let exited = run(env, packets::command(path), folder, LIMITS, Some(on_line)).await?;
     let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
-    if lines.len() > ANSWER_BYTES_MAX {
+    Ok(Listed { lines, stderr: exited.stderr })
+}
+
+async fn measure(env: &Env, source: Source, listed: Listed) -> Result<Source, Fault> {
+    if listed.lines.len() > ANSWER_BYTES_MAX {
         return Err(refused(&Refusal::Damaged));
     }
-    let measured = env.compute(move || packets::measure(source, &lines, &exited.stderr)).await?;
+    let measured = env.compute(move || packets::measure(source, &listed.lines, &listed.stderr)).await?;
     measured.map_err(|why| refused(&why))
 }
 
