@@ -2,9 +2,9 @@
 
 use crate::flow::StepCall;
 use crate::host::Call;
-use crate::ports::{Commit, CommitError, Delivery, Fate};
+use crate::ports::{Delivery, Fate};
 use crate::space::{HOPS_MAX, Target};
-use crate::{Data, Effects, Fault, FaultKind, FlowMove, Host, Msg, Params, Principal, Retry, flow};
+use crate::{Data, Fault, FaultKind, Host, Msg, Params, Principal, Retry};
 use std::borrow::Cow;
 
 impl Host {
@@ -39,21 +39,15 @@ impl Host {
                 msg.params = binding.pattern.params(&msg.uri);
                 Call { service: at.service, function: &*binding.function, binding: Some(binding), settle, step: None }
             }
-            Target::Step { service, flow, step: at, is_undo } => {
-                let row = &self.inner.space.services[service].flows[flow].steps[at];
-                let step = Some(StepCall::read(&envelope.data, at, is_undo)?);
-                let function = match &row.undo {
-                    flow::Undo::By(undo) if is_undo => &*undo.0,
-                    _ => &*row.work,
-                };
-                Call { service, function, binding: None, settle, step }
+            Target::Step { service, flow, step, is_undo } => {
+                self.step_call(delivery, (service, flow, step), is_undo)?
             }
         };
         msg.head_mut().principal = Principal::Service(self.inner.space.services[call.service].name.into());
         self.execute(call, msg).await.map(drop)
     }
 
-    fn delivered(&self, delivery: &Delivery) -> Msg {
+    pub(crate) fn delivered(&self, delivery: &Delivery) -> Msg {
         let envelope = &delivery.envelope;
         let mut msg = Msg::new(
             envelope.kind.clone(),
@@ -97,31 +91,6 @@ impl Host {
             Fate::Bury { reason: fault.to_string() }
         };
         self.inner.ports.records.fail(delivery.settle, fate).await
-    }
-
-    async fn fail_step(
-        &self,
-        delivery: &Delivery,
-        service: usize,
-        step: StepCall,
-        fault: &Fault,
-        now_ms: i64,
-    ) -> Result<(), Fault> {
-        let msg = self.delivered(delivery);
-        let commit = Commit {
-            service: self.inner.space.services[service].name,
-            head: msg.head,
-            effects: Effects::new(),
-            outbox: Vec::new(),
-            settle: Some(delivery.settle),
-            moves: vec![FlowMove::Event { run: step.run, event: step.failed(fault) }],
-            now_ms,
-        };
-        match self.inner.ports.records.commit(commit).await {
-            Ok(_) | Err(CommitError::Stale) => Ok(()),
-            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
-            Err(CommitError::Retry) => Err(Fault::bug("a step's failure has no expectation")),
-        }
     }
 
     fn jitter(&self) -> u32 {

@@ -8,7 +8,7 @@ use crate::service::{Binding, Service, Stranger, Who};
 use crate::{
     Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Principal, Reply,
 };
-use crate::{LiveMessage, SigningKey, Space, event, fill_slots, flow};
+use crate::{LiveMessage, SigningKey, Space, event, fill_slots};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -325,36 +325,6 @@ impl Host {
             }
             None => Ok(all),
         }
-    }
-
-    fn flow_moves(&self, service: usize, head: &Head, effects: &Effects) -> Result<Vec<FlowMove>, Fault> {
-        let service = &self.inner.space.services[service];
-        let find = |name: &str| {
-            let found = service.flows.iter().find(|flow| flow.name == name);
-            found.ok_or_else(|| Fault::bug(format!("{} has no flow {name}", service.name)))
-        };
-        let mut moves = Vec::new();
-        for start in &effects.starts {
-            let flow = find(start.flow)?;
-            moves.push(FlowMove::Start(Box::new(flow::Run {
-                id: self.inner.id(),
-                service: service.name.to_owned(),
-                flow: flow.name.to_owned(),
-                hash: flow.hash(),
-                tenant: head.tenant.clone(),
-                key: start.key.clone(),
-                principal: head.principal.clone(),
-                correlation: head.correlation,
-                input: start.input.clone(),
-                status: flow::Status::Running,
-                reason: None,
-                steps: Vec::new(),
-            })));
-        }
-        for cancel in &effects.cancels {
-            moves.push(FlowMove::Cancel { flow: find(cancel.flow)?.name, key: cancel.key.clone() });
-        }
-        Ok(moves)
     }
 }
 

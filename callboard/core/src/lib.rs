@@ -35,7 +35,7 @@ pub use effects::{
 };
 pub use env::Env;
 pub use fault::{Fault, FaultKind, FieldError};
-pub use flow::{Flow, Retry, Step};
+pub use flow::{Flow, FlowMove, Retry, Step};
 pub use function::{Empty, Function, Input, OfEnv, OfMsg};
 pub use handler::{Handler, Next};
 pub use host::{Host, HostBuilder};
@@ -47,5 +47,5 @@ pub use reply::{BlobRef, Body, Cookie, Html, Intake, Outcome, Reply, Stored};
 pub use secret::Secret;
 pub use service::{BODY_BYTES_MAX, Binding, Migration, Service, Setting, Stranger, Table, Who};
 pub use signed::{PASS_AGE_MS_MAX, Pass, PassError, SigningKey};
-pub use space::{FlowMove, HOPS_MAX, Space, StartError};
+pub use space::{HOPS_MAX, Space, StartError};
 pub use uri::{URI_BYTES_MAX, Uri, UriError};

@@ -3,12 +3,17 @@
 //! A flow is data, not code that replays, so it can be checked, drawn and resumed. `machine` is the pure function that
 //! moves a run on; it does no IO.
 
+mod apply;
 mod call;
 mod machine;
+mod messages;
 mod run;
+mod runner;
 
+pub use apply::{Applied, FlowMove, Stored, Subject, apply};
 pub(crate) use call::StepCall;
 pub use machine::{Command, FlowEvent, advance, begin};
+pub(crate) use messages::step_name;
 pub use run::{ItemRun, ItemState, Reason, Run, Status, StepRun};
 
 use crate::Id;

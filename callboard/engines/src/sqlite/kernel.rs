@@ -3,7 +3,7 @@
 use super::connection::fault;
 use super::{flows, statement};
 use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Envelope, Fate, Outgoing, Settle};
-use callboard::{Fault, FlowMove, Otherwise, Space, Statement, fill_slots};
+use callboard::{Fault, Otherwise, Space, Statement, fill_slots};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Kernel {
         }
         let mut outbox = std::mem::take(&mut commit.outbox);
         for step in std::mem::take(&mut commit.moves) {
-            outbox.extend(self.move_flow(connection, &commit, step)?);
+            outbox.extend(flows::apply(self, connection, &commit, step)?);
         }
         enqueue(connection, outbox, commit.now_ms).map_err(|error| fault(&error))?;
         Ok(committed)
@@ -79,21 +79,6 @@ impl Kernel {
             committed.returned.push(ran.rows);
         }
         Ok(committed)
-    }
-
-    fn move_flow(
-        &mut self,
-        connection: &Connection,
-        commit: &Commit,
-        step: FlowMove,
-    ) -> Result<Vec<Outgoing>, CommitError> {
-        match step {
-            FlowMove::Start(run) => flows::start(self, connection, *run, commit.now_ms),
-            FlowMove::Event { run, event } => flows::advance(self, connection, &run.to_string(), event, commit.now_ms),
-            FlowMove::Cancel { flow, key } => {
-                flows::cancel(self, connection, &commit.head.tenant, flow, &key, commit.now_ms)
-            }
-        }
     }
 
     /// Takes the next message of up to `limit` lanes that are due and that nobody has taken.
