@@ -9,6 +9,7 @@ use callboard_engines::entropy::SystemEntropy;
 use callboard_engines::folder::DataFolder;
 use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
+use callboard_engines::outside::HttpOutside;
 use callboard_engines::sqlite::{Options, Sqlite};
 use callboard_handlers::Authenticate;
 use std::collections::HashMap;
@@ -85,6 +86,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         clock: Arc::new(SystemClock),
         entropy: entropy.clone(),
         machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
+        outside: Arc::new(HttpOutside::new()),
     };
     let assets = NAMES
         .iter()

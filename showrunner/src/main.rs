@@ -110,9 +110,9 @@ fn load_settings(cli: &Cli) -> Result<Settings, Fault> {
 
 fn config_table(settings: &Settings) -> String {
     let width = settings.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let wide = settings.iter().map(|(_, entry)| entry.value.len()).max().unwrap_or(0).min(32);
+    let wide = settings.iter().map(|(_, entry)| entry.shown().len()).max().unwrap_or(0).min(32);
     let row = |(name, entry): (&str, &settings::Entry)| {
-        format!("{name:width$}  {:wide$}  {:15}  {}\n", entry.value, entry.origin.as_str(), entry.meaning)
+        format!("{name:width$}  {:wide$}  {:15}  {}\n", entry.shown(), entry.origin.as_str(), entry.meaning)
     };
     let rows: String = settings.iter().map(row).collect();
     format!("{:width$}  {:wide$}  {:15}  meaning\n{rows}", "setting", "value", "from")

@@ -60,6 +60,14 @@ pub(crate) struct Entry {
     pub(crate) value: String,
     pub(crate) origin: Origin,
     pub(crate) meaning: &'static str,
+    pub(crate) is_secret: bool,
+}
+
+impl Entry {
+    /// The value as anybody may see it.
+    pub(crate) fn shown(&self) -> &str {
+        if self.is_secret && !self.value.is_empty() { "(set, not shown)" } else { &self.value }
+    }
 }
 
 /// All settings as they stand, by name.
@@ -77,11 +85,11 @@ impl Settings {
         services: &[Service],
     ) -> Result<Self, Fault> {
         let mut in_file = file.map(read_file).transpose()?.unwrap_or_default();
-        let own = OWN.iter().map(|own| (own.name, own.default, own.meaning));
-        let declared =
-            services.iter().flat_map(|service| service.settings.iter().map(|one| (one.name, one.default, one.meaning)));
+        let own = OWN.iter().map(|own| (own.name, own.default, own.meaning, false));
+        let all = services.iter().flat_map(|service| &service.settings);
+        let declared = all.map(|one| (one.name, one.default, one.meaning, one.is_secret));
         let mut entries = BTreeMap::new();
-        for (name, default, meaning) in own.chain(declared) {
+        for (name, default, meaning, is_secret) in own.chain(declared) {
             let from_file = in_file.remove(name);
             let (value, origin) = if let Some(value) = flags.get(name) {
                 (value.clone(), Origin::Flag)
@@ -92,7 +100,7 @@ impl Settings {
             } else {
                 (default.to_owned(), Origin::Default)
             };
-            entries.insert(name, Entry { value, origin, meaning });
+            entries.insert(name, Entry { value, origin, meaning, is_secret });
         }
         match in_file.keys().next() {
             Some(unknown) => Err(unknown_setting(unknown, entries.keys().copied())),

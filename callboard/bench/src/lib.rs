@@ -14,6 +14,7 @@
 //! # });
 //! ```
 
+use callboard::outside::Nobody;
 use callboard::ports::Ports;
 use callboard::{Answer, Data, Fault, Host, HostBuilder, Kind, Principal, Service, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
@@ -85,6 +86,7 @@ impl Bench {
             clock: clock.clone(),
             entropy,
             machine: Arc::new(LocalMachine::new(&work.path().join("scratch")).expect("a scratch folder for programs")),
+            outside: Arc::new(Nobody),
         };
         let host = shape(Host::builder(ports).services(services)).build().await;
         let host = host.unwrap_or_else(|fault| panic!("{fault}"));

@@ -1,6 +1,8 @@
 //! The environment of a function: everything it may read or use, the same on a desktop, on many machines and in the cloud.
 
+use crate::breaker::Watched;
 use crate::host::Inner;
+use crate::outside::{Dependency, Origin, Request, Response};
 use crate::ports::{Blobs, Exec, Exited, Folder, Read};
 use crate::{
     Answer, AnswerBody, Data, Datum, Fault, Head, Host, Id, Kind, LiveMessage, Msg, Pass, Principal, Rows, Secret,
@@ -21,6 +23,7 @@ pub struct Env {
     pub(crate) head: Arc<Head>,
     pub(crate) service: usize,
     pub(crate) is_relay: bool,
+    pub(crate) is_step: bool,
 }
 
 impl Env {
@@ -174,6 +177,14 @@ impl Env {
         text.parse().map_err(|_| Fault::bug(format!("setting {name} has the value `{text}`, which is not of its type")))
     }
 
+    /// A secret setting that this service declared; empty where nobody set it.
+    ///
+    /// # Errors
+    /// As [`Env::setting`].
+    pub fn secret(&self, name: &str) -> Result<Secret<String>, Fault> {
+        self.setting(name).map(Secret::new)
+    }
+
     /// The address of a built asset by its logical name, such as `app.css`.
     pub fn asset(&self, name: &str) -> String {
         self.inner.assets.get(name).cloned().unwrap_or_else(|| format!("/assets/missing/{name}"))
@@ -198,6 +209,52 @@ impl Env {
             return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
         }
         self.inner.ports.machine.exec(exec).await
+    }
+
+    /// Calls a system outside that the service declared. Only steps of a flow may: a step is repeated with the same key until it
+    /// is known what happened. A dependency that keeps failing is left alone for a while.
+    ///
+    /// # Errors
+    /// `outside.away` and `outside.unreachable` where certainly nothing was received, `outside.unanswered` where nobody knows,
+    /// `outside.private` where its name leads to an address that is not public; a bug fault outside a step, or where the service
+    /// did not declare it.
+    pub async fn fetch(&self, request: Request) -> Result<Response, Fault> {
+        let Dependency { setting, when_away } = self.dependency(request.to)?;
+        if !self.is_step {
+            return Err(Fault::bug(format!("{} calls {setting} outside a step of a flow", self.service_name())));
+        }
+        if !request.path.starts_with('/') || !request.path.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Fault::bug(format!(
+                "{} asks {setting} for `{}`, which is no path",
+                self.service_name(),
+                request.path
+            )));
+        }
+        let origin = self.setting::<String>(setting)?;
+        let origin = Origin::parse(&origin).map_err(|wrong| Fault::bug(format!("setting {setting} {wrong}")))?;
+        let (breakers, clock) = (&self.inner.breakers, &*self.inner.ports.clock);
+        let leave = breakers.with(setting, |breaker| breaker.ask(clock.now_ms()));
+        let leave = leave.map_err(|wait_ms| away(when_away, wait_ms))?;
+        let mut watched = Watched { breakers, dependency: setting, leave, clock, is_alive: false };
+        let result = self.inner.ports.outside.fetch(origin, request).await;
+        watched.is_alive = result.as_ref().is_ok_and(Response::is_alive);
+        result
+    }
+
+    /// What to answer while a system outside is left alone, so that nobody begins what cannot go on; none while it works.
+    ///
+    /// # Errors
+    /// A bug fault where the service did not declare it.
+    pub fn when_away(&self, setting: &str) -> Result<Option<Fault>, Fault> {
+        let Dependency { setting, when_away } = self.dependency(setting)?;
+        let wait_ms = self.inner.breakers.with(setting, |breaker| breaker.wait_ms(self.now_ms()));
+        Ok(wait_ms.map(|wait_ms| away(when_away, wait_ms)))
+    }
+
+    fn dependency(&self, setting: &str) -> Result<Dependency, Fault> {
+        let declared = &self.inner.space.services[self.service].outside;
+        let found = declared.iter().find(|dependency| dependency.setting == setting).copied();
+        found.ok_or_else(|| Fault::bug(format!("{} calls {setting} without declaring it", self.service_name())))
     }
 
     /// Runs a long computation where it does not hold up others.
@@ -227,4 +284,9 @@ impl Env {
     pub fn service_name(&self) -> &'static str {
         self.inner.space.services[self.service].name
     }
+}
+
+fn away(message: &str, wait_ms: i64) -> Fault {
+    let seconds = (wait_ms + 999) / 1000;
+    Fault::unavailable("outside.away", message).header("retry-after", seconds.to_string())
 }

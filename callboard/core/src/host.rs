@@ -1,8 +1,10 @@
 //! The generic host: finds the function for a message, asks the policy, runs it, commits what it returned, answers.
 
 use crate::answer::{Answer, answer};
+use crate::breaker::Breakers;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
+use crate::outside::Outside;
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Settle};
 use crate::service::{Binding, Service, Stranger, Who};
 use crate::{
@@ -29,6 +31,7 @@ pub(crate) struct Inner {
     pub(crate) settings: HashMap<String, String>,
     pub(crate) assets: HashMap<String, String>,
     pub(crate) key: SigningKey,
+    pub(crate) breakers: Breakers,
     last_id: Mutex<(i64, u16)>,
 }
 
@@ -97,6 +100,13 @@ impl HostBuilder {
         self
     }
 
+    /// What stands for other systems, instead of what the ports have.
+    #[must_use]
+    pub fn outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        self.ports.outside = outside;
+        self
+    }
+
     /// The key that signs passes.
     #[must_use]
     pub fn key(mut self, key: SigningKey) -> Self {
@@ -119,6 +129,7 @@ impl HostBuilder {
             settings: self.settings,
             assets: self.assets,
             key: self.key,
+            breakers: Breakers::default(),
             last_id: Mutex::default(),
         };
         Ok(Host { inner: Arc::new(inner) })
@@ -230,6 +241,7 @@ impl Host {
             head: msg.head.clone(),
             service: call.service,
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
+            is_step: call.step.is_some(),
         };
         for _ in 0..=RETRIES_MAX {
             let mut reply = call.function.call(env.clone(), msg.clone()).await?;

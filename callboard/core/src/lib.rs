@@ -6,6 +6,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+pub mod breaker;
 mod datum;
 mod delivery;
 mod effects;
@@ -18,6 +19,7 @@ mod host;
 mod id;
 mod msg;
 pub mod operator;
+pub mod outside;
 mod pattern;
 pub mod ports;
 mod reply;

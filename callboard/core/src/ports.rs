@@ -1,5 +1,6 @@
 //! Ports: what engines offer. Business code never sees them; it sees [`Env`](crate::Env).
 
+use crate::outside::Outside;
 use crate::{Datum, Id};
 use crate::{Effects, Fault, FlowMove, Head, Kind, LiveMessage, Principal, Rows, Space, Statement, Tenant, Uri};
 use bytes::Bytes;
@@ -39,6 +40,8 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
     /// Programs and long computations of this machine.
     pub machine: Arc<dyn Machine>,
+    /// Other systems.
+    pub outside: Arc<dyn Outside>,
 }
 
 /// Time, in Unix milliseconds.

@@ -1,6 +1,7 @@
 //! A service: one table of bindings, its tables and statements, its flows and settings. A value, not a trait.
 
 use crate::function::{Erased, Function, Input, erase};
+use crate::outside::Dependency;
 use crate::{Flow, Kind, Pattern, Statement};
 use serde::Serialize;
 
@@ -82,6 +83,8 @@ pub struct Setting {
     pub default: &'static str,
     /// One sentence.
     pub meaning: &'static str,
+    /// Whether its value must not be shown.
+    pub is_secret: bool,
 }
 
 /// A microservice.
@@ -103,6 +106,8 @@ pub struct Service {
     pub settings: Vec<Setting>,
     /// Programs of the machine it runs as steps.
     pub tools: Vec<&'static str>,
+    /// Systems outside it calls in steps.
+    pub outside: Vec<Dependency>,
     /// Mistakes in the table, reported together at start.
     pub(crate) mistakes: Vec<String>,
 }
@@ -122,6 +127,7 @@ impl Service {
             flows: Vec::new(),
             settings: Vec::new(),
             tools: Vec::new(),
+            outside: Vec::new(),
             mistakes: Vec::new(),
         }
     }
@@ -229,7 +235,22 @@ impl Service {
     /// Something that can be configured.
     #[must_use]
     pub fn setting(mut self, name: &'static str, default: &'static str, meaning: &'static str) -> Self {
-        self.settings.push(Setting { name, default, meaning });
+        self.settings.push(Setting { name, default, meaning, is_secret: false });
+        self
+    }
+
+    /// Something that can be configured and must not be shown; empty where nothing is said.
+    #[must_use]
+    pub fn secret(mut self, name: &'static str, meaning: &'static str) -> Self {
+        self.settings.push(Setting { name, default: "", meaning, is_secret: true });
+        self
+    }
+
+    /// A system outside that steps of this service call, by the setting that holds its origin, and what callers hear while it
+    /// is away.
+    #[must_use]
+    pub fn outside(mut self, setting: &'static str, when_away: &'static str) -> Self {
+        self.outside.push(Dependency { setting, when_away });
         self
     }
 

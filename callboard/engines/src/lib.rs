@@ -1,5 +1,6 @@
 //! Engines behind the ports of `callboard`: records and the delivery kernel on SQLite, blobs on local files, live
-//! messages in the process, clock, randomness and programs of this machine. No business rule, no gateway.
+//! messages in the process, clock, randomness, programs of this machine and calls to
+//! other systems. No business rule, no gateway.
 
 pub mod blobs;
 pub mod clock;
@@ -8,4 +9,5 @@ pub mod entropy;
 pub mod folder;
 pub mod live;
 pub mod machine;
+pub mod outside;
 pub mod sqlite;

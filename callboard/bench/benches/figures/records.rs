@@ -32,6 +32,7 @@ fn ports(folder: &Path, options: Options, blobs: LocalBlobs) -> Result<Ports, St
         clock: Arc::new(SystemClock),
         entropy,
         machine: Arc::new(machine),
+        outside: Arc::new(callboard::outside::Nobody),
     })
 }
 

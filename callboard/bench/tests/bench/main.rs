@@ -4,5 +4,6 @@ mod commits;
 mod delivery;
 mod flows;
 mod full;
+mod outside;
 mod shop;
 mod start;

@@ -1,6 +1,7 @@
 //! What is refused at start, and what survives the end of a process.
 
 use crate::shop;
+use callboard::outside::Nobody;
 use callboard::ports::{Clock, Ports};
 use callboard::{Data, Fault, Host, Kind, Principal, Service, Statement, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
@@ -22,6 +23,7 @@ async fn open(folder: &Path, service: Service) -> Result<Host, Fault> {
         clock: Arc::new(SystemClock),
         entropy,
         machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
+        outside: Arc::new(Nobody),
     };
     Host::builder(ports).service(service).build().await
 }
