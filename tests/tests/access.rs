@@ -152,5 +152,5 @@ async fn a_position_is_kept_exactly_where_one_may_watch() {
     }
     bench.settle().await;
     assert_eq!(bench.inspect("SELECT count(*) FROM watch_position").await, ["0"], "positions go with their episodes");
-    assert_eq!(bench.inspect("SELECT reason FROM kernel_dead").await, Vec::<String>::new());
+    assert_eq!(bench.inspect("SELECT code || ': ' || message FROM kernel_dead").await, Vec::<String>::new());
 }

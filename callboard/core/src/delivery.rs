@@ -2,7 +2,7 @@
 
 use crate::flow::StepCall;
 use crate::host::Call;
-use crate::ports::{Delivery, Fate};
+use crate::ports::{DeadReason, Delivery, Fate};
 use crate::space::{HOPS_MAX, Target};
 use crate::{Data, Fault, FaultKind, Host, Msg, Params, Principal, Retry};
 use std::borrow::Cow;
@@ -88,9 +88,12 @@ impl Host {
             let pause_ms = pause.pause_ms(delivery.attempt, self.jitter());
             Fate::Retry { at_ms: now_ms.saturating_add(i64::try_from(pause_ms).unwrap_or(i64::MAX)) }
         } else {
-            Fate::Bury { reason: fault.to_string() }
+            Fate::Bury {
+                reason: DeadReason { code: fault.code.to_owned(), message: fault.message.clone() },
+                hold: false,
+            }
         };
-        self.inner.ports.records.fail(delivery.settle, fate).await
+        self.inner.ports.records.fail(delivery.settle, fate, now_ms).await
     }
 
     fn jitter(&self) -> u32 {

@@ -314,6 +314,7 @@ impl Host {
             causation: Some(head.id),
             hops: head.hops.saturating_add(1),
             data,
+            dataref: None,
         };
         let events = effects.events.iter().map(|emit| {
             let lanes = space.event_lanes(&emit.kind, &emit.uri);

@@ -130,7 +130,13 @@ impl Space {
 
     fn lane(&self, at: At, uri: &Uri, at_ms: Option<i64>) -> Lane {
         let (service, binding) = self.binding(at);
-        Lane { service: service.name, target: binding_name(service.name, binding), key: uri.to_string(), at_ms }
+        Lane {
+            service: service.name,
+            target: binding_name(service.name, binding),
+            key: uri.to_string(),
+            at_ms,
+            is_sole: false,
+        }
     }
 }
 

@@ -68,12 +68,12 @@ async fn take(host: &Host, limit: usize) -> Result<Vec<Delivery>, Fault> {
     if limit == 0 {
         return Ok(Vec::new());
     }
-    host.ports().records.claim(limit, host.ports().clock.now_ms()).await
+    host.ports().records.claim(limit, &[], host.ports().clock.now_ms()).await
 }
 
 async fn until_due(host: &Host) -> Duration {
     let now_ms = host.ports().clock.now_ms();
-    let due_ms = host.ports().records.next_due().await.ok().flatten().unwrap_or(now_ms + SLEEP_MS_MAX);
+    let due_ms = host.ports().records.next_due(&[]).await.ok().flatten().unwrap_or(now_ms + SLEEP_MS_MAX);
     Duration::from_millis((due_ms - now_ms).clamp(1, SLEEP_MS_MAX).unsigned_abs())
 }
 
@@ -108,8 +108,9 @@ async fn handle(host: Host, delivery: Delivery) {
             fault.detail = fault.detail,
             "the failure of a message cannot be recorded"
         );
-        let later = Fate::Retry { at_ms: host.ports().clock.now_ms() + RECORD_PAUSE_MS };
+        let now_ms = host.ports().clock.now_ms();
+        let later = Fate::Retry { at_ms: now_ms + RECORD_PAUSE_MS };
         // Where even this fails, the message is free again in memory and due as it was.
-        drop(host.ports().records.fail(delivery.settle, later).await);
+        drop(host.ports().records.fail(delivery.settle, later, now_ms).await);
     }
 }

@@ -8,7 +8,7 @@ async fn log(bench: &Bench) -> Value {
     bench.nobody().get("/log").await.expect("the log").json()
 }
 
-const DEAD: &str = "SELECT reason || ' after ' || attempts FROM kernel_dead";
+const DEAD: &str = "SELECT code || ': ' || message || ' after ' || attempts FROM kernel_dead";
 const WAITING: &str = "SELECT count(*) FROM kernel_message";
 
 #[tokio::test]

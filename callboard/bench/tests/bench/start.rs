@@ -42,7 +42,7 @@ async fn what_was_acknowledged_and_not_delivered_is_delivered_after_a_restart() 
     call(&host, Kind::Put, "/boxes/tea", json!(1)).await;
     call(&host, Kind::Post, "/boxes/tea/take", json!({})).await;
     // Claimed, and never settled: the process dies with it in its hands.
-    let taken = host.ports().records.claim(10, SystemClock.now_ms()).await.expect("a claim");
+    let taken = host.ports().records.claim(10, &[], SystemClock.now_ms()).await.expect("a claim");
     assert_eq!(taken.len(), 1);
     drop(host);
     let host = open(folder.path(), shop::service()).await.expect("a host again");
@@ -56,7 +56,7 @@ async fn a_stale_claim_settles_nothing() {
     let host = open(folder.path(), shop::service()).await.expect("a host");
     call(&host, Kind::Put, "/boxes/tea", json!(1)).await;
     call(&host, Kind::Post, "/boxes/tea/take", json!({})).await;
-    let taken = host.ports().records.claim(1, SystemClock.now_ms()).await.expect("a claim").remove(0);
+    let taken = host.ports().records.claim(1, &[], SystemClock.now_ms()).await.expect("a claim").remove(0);
     host.deliver(&taken).await.expect("delivered");
     host.deliver(&taken).await.expect("the second time nothing happens");
     assert_eq!(call(&host, Kind::Get, "/log", json!({})).await, json!(["0 left in tea"]));

@@ -39,6 +39,7 @@ impl Space {
             causation: Some(run.id),
             hops: 0,
             data,
+            dataref: None,
         };
         let to_step = |at: usize, item: usize, attempt: u32, delay_ms: u64, is_undo: bool| {
             let direction = if is_undo { "undo" } else { "do" };
@@ -50,6 +51,7 @@ impl Space {
                 target: step_name(service.name, flow, at, is_undo),
                 key: input.key.clone(),
                 at_ms: (delay > 0).then(|| now_ms.saturating_add(delay)),
+                is_sole: false,
             };
             Outgoing { envelope: envelope(event(direction), path, json!(input)), lanes: vec![lane], is_event: false }
         };

@@ -1,8 +1,8 @@
-//! The kernel inside a transaction: writes with their expectations, enqueue, claim, settle, retry, dead letter.
+//! The kernel inside a transaction: a commit with its expectations and messages, claim, settle, and what becomes of a failure.
 
 use super::connection::fault;
-use super::{flows, statement};
-use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Envelope, Fate, Outgoing, Settle};
+use super::{dead, flows, outbox, statement};
+use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Envelope, Fate, Settle, TARGET_MAX};
 use callboard::{Fault, Otherwise, Space, Statement, fill_slots};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
@@ -12,9 +12,15 @@ use std::sync::Arc;
 pub(super) struct Kernel {
     pub(super) space: Arc<Space>,
     pub(super) entropy: Arc<dyn Entropy>,
-    claimed: HashMap<i64, i64>,
+    claimed: HashMap<i64, Claim>,
     epoch: i64,
     allowed: HashSet<(&'static str, usize)>,
+}
+
+/// Who has a lane.
+struct Claim {
+    epoch: i64,
+    target: String,
 }
 
 fn address(statement: &'static Statement) -> usize {
@@ -31,11 +37,11 @@ impl Kernel {
 
     /// Does everything of a commit; the caller's transaction or savepoint makes it all or nothing.
     pub(super) fn commit(&mut self, connection: &Connection, mut commit: Commit) -> Result<Committed, CommitError> {
-        if let Some(settle) = commit.settle {
-            self.check_claim(settle)?;
-            if !settle_message(connection, settle, commit.now_ms).map_err(|error| fault(&error))? {
-                return Err(CommitError::Stale);
-            }
+        if let Some(settle) = commit.settle
+            && !(self.has(settle)
+                && settle_message(connection, settle, commit.now_ms).map_err(|error| fault(&error))?)
+        {
+            return Err(CommitError::Stale);
         }
         let committed = self.write(connection, &commit)?;
         if commit.effects.has_slots() {
@@ -47,12 +53,13 @@ impl Kernel {
         for step in std::mem::take(&mut commit.moves) {
             outbox.extend(flows::apply(self, connection, &commit, step)?);
         }
-        enqueue(connection, outbox, commit.now_ms).map_err(|error| fault(&error))?;
+        outbox::enqueue(connection, outbox, commit.now_ms).map_err(|error| fault(&error))?;
         Ok(committed)
     }
 
-    fn check_claim(&self, settle: Settle) -> Result<(), CommitError> {
-        if self.claimed.get(&settle.lane) == Some(&settle.epoch) { Ok(()) } else { Err(CommitError::Stale) }
+    /// Whether this claim still holds.
+    pub(super) fn has(&self, settle: Settle) -> bool {
+        self.claimed.get(&settle.lane).is_some_and(|claim| claim.epoch == settle.epoch)
     }
 
     fn write(&self, connection: &Connection, commit: &Commit) -> Result<Committed, CommitError> {
@@ -81,83 +88,113 @@ impl Kernel {
         Ok(committed)
     }
 
-    /// Takes the next message of up to `limit` lanes that are due and that nobody has taken.
+    /// Takes the next message of up to `limit` lanes that are due and that nobody has taken, and counts the attempts.
     pub(super) fn claim(
         &mut self,
         connection: &Connection,
         limit: usize,
+        busy: &[String],
         now_ms: i64,
     ) -> rusqlite::Result<Vec<Delivery>> {
-        let most = i64::try_from(limit + self.claimed.len()).unwrap_or(i64::MAX);
-        let mut select = connection.prepare_cached(
-            "SELECT l.lane, l.head, l.attempts, l.target, e.envelope FROM
-               (SELECT lane, head, attempts, target FROM kernel_lane WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?2) l
-             JOIN kernel_message m ON m.lane = l.lane AND m.seq = l.head JOIN kernel_event e ON e.event = m.event",
-        )?;
-        let mut rows = select.query(params![now_ms, most])?;
-        let mut deliveries = Vec::new();
-        while let Some(row) = rows.next()? {
-            let lane: i64 = row.get(0)?;
-            if deliveries.len() == limit || self.claimed.contains_key(&lane) {
-                continue;
+        let mut due = Vec::new();
+        for (target, due_ms) in waiting_targets(connection)? {
+            if due_ms <= now_ms && !busy.contains(&target) {
+                due.push((due_ms, self.free_lanes(connection, &target, limit.min(TARGET_MAX), now_ms)?, target));
             }
-            let text: String = row.get(4)?;
-            let envelope: Envelope =
-                serde_json::from_str(&text).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        }
+        due.sort_by_key(|(due_ms, ..)| *due_ms);
+        // Targets take turns, so one with a long queue does not keep the others waiting.
+        let turns = (0..TARGET_MAX).flat_map(|turn| {
+            due.iter().filter_map(move |(_, lanes, target)| lanes.get(turn).map(|lane| (*lane, target)))
+        });
+        let mut deliveries = Vec::new();
+        for (lane, target) in turns.take(limit) {
+            let (settle, attempt, envelope) = take(connection, lane, self.epoch + 1)?;
             self.epoch += 1;
-            self.claimed.insert(lane, self.epoch);
-            let attempts: u32 = row.get(2)?;
-            let settle = Settle { lane, seq: row.get(1)?, epoch: self.epoch };
-            deliveries.push(Delivery { settle, target: row.get(3)?, attempt: attempts + 1, envelope });
+            deliveries.push(Delivery { settle, target: target.clone(), attempt, envelope });
         }
         Ok(deliveries)
     }
 
-    /// When the next message is due that nobody has taken.
-    pub(super) fn next_due(&self, connection: &Connection) -> rusqlite::Result<Option<i64>> {
-        let mut select = connection
-            .prepare_cached("SELECT lane, due_ms FROM kernel_lane WHERE due_ms IS NOT NULL ORDER BY due_ms LIMIT ?1")?;
-        let most = i64::try_from(self.claimed.len() + 1).unwrap_or(i64::MAX);
-        let mut rows = select.query(params![most])?;
-        while let Some(row) = rows.next()? {
-            if !self.claimed.contains_key(&row.get::<_, i64>(0)?) {
-                return row.get(1).map(Some);
-            }
+    /// Notes who has the lanes, once that is committed.
+    pub(super) fn claimed(&mut self, deliveries: &[Delivery]) {
+        for Delivery { settle, target, .. } in deliveries {
+            self.claimed.insert(settle.lane, Claim { epoch: settle.epoch, target: target.clone() });
         }
-        Ok(None)
     }
 
-    /// Makes a claimed message due again later, or a dead letter.
-    pub(super) fn fail(&self, connection: &Connection, settle: Settle, fate: &Fate) -> rusqlite::Result<()> {
-        if self.check_claim(settle).is_err() {
-            return Ok(());
+    /// Lanes of a target that are due and that nobody has taken, the oldest first.
+    fn free_lanes(
+        &self,
+        connection: &Connection,
+        target: &str,
+        limit: usize,
+        until_ms: i64,
+    ) -> rusqlite::Result<Vec<i64>> {
+        let most = i64::try_from(limit + self.in_flight(target)).unwrap_or(i64::MAX);
+        let mut select = connection.prepare_cached(
+            "SELECT lane FROM kernel_lane INDEXED BY kernel_lane_due WHERE target = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?3",
+        )?;
+        let lanes = select.query_map(params![target, until_ms, most], |row| row.get(0))?;
+        let free = lanes.filter(|lane| lane.as_ref().map_or(true, |lane| !self.claimed.contains_key(lane)));
+        free.take(limit).collect()
+    }
+
+    /// How many messages of a target are in work.
+    pub(super) fn in_flight(&self, target: &str) -> usize {
+        self.claimed.values().filter(|claim| claim.target == target).count()
+    }
+
+    /// When the next message is due that nobody has taken.
+    pub(super) fn next_due(&self, connection: &Connection, busy: &[String]) -> rusqlite::Result<Option<i64>> {
+        let mut next = None;
+        for (target, _) in waiting_targets(connection)? {
+            if busy.contains(&target) {
+                continue;
+            }
+            if let Some(lane) = self.free_lanes(connection, &target, 1, i64::MAX)?.first() {
+                let due_ms: Option<i64> = connection
+                    .prepare_cached("SELECT due_ms FROM kernel_lane WHERE lane = ?1")?
+                    .query_row([lane], |row| row.get(0))?;
+                next = next.into_iter().chain(due_ms).min();
+            }
+        }
+        Ok(next)
+    }
+
+    /// What becomes of a claimed message that was not settled.
+    pub(super) fn fail(
+        &self,
+        connection: &Connection,
+        settle: Settle,
+        fate: &Fate,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        if !self.has(settle) {
+            return outbox::note_stale(connection, settle, now_ms);
         }
         match fate {
-            Fate::Retry { at_ms } => {
-                let mut update = connection
-                    .prepare_cached("UPDATE kernel_lane SET attempts = attempts + 1, due_ms = ?2 WHERE lane = ?1")?;
-                update.execute(params![settle.lane, at_ms]).map(drop)
-            }
-            Fate::Bury { reason } => {
-                let mut bury = connection.prepare_cached(
-                    "INSERT INTO kernel_dead (target, tenant, attempts, reason, died_ms, envelope)
-                     SELECT l.target, l.tenant, l.attempts + 1, ?3, l.due_ms, e.envelope FROM kernel_lane l
-                     JOIN kernel_message m ON m.lane = l.lane AND m.seq = ?2 JOIN kernel_event e ON e.event = m.event WHERE l.lane = ?1",
-                )?;
-                bury.execute(params![settle.lane, settle.seq, reason])?;
-                let due: i64 = connection.query_row(
-                    "SELECT coalesce(due_ms, 0) FROM kernel_lane WHERE lane = ?1",
-                    [settle.lane],
-                    |row| row.get(0),
-                )?;
-                settle_message(connection, settle, due).map(drop)
+            Fate::Retry { at_ms } => connection
+                .prepare_cached("UPDATE kernel_lane SET due_ms = ?2 WHERE lane = ?1")?
+                .execute(params![settle.lane, at_ms])
+                .map(drop),
+            Fate::Release => connection
+                .prepare_cached("UPDATE kernel_lane SET attempts = max(attempts - 1, 0) WHERE lane = ?1")?
+                .execute([settle.lane])
+                .map(drop),
+            Fate::Bury { reason, hold } => {
+                dead::bury(connection, settle, reason, *hold, now_ms)?;
+                if *hold {
+                    return Ok(());
+                }
+                settle_message(connection, settle, now_ms).map(drop)
             }
         }
     }
 
     /// Gives a lane free: its message is settled, or waits for its next attempt.
     pub(super) fn release(&mut self, settle: Settle) {
-        if self.claimed.get(&settle.lane) == Some(&settle.epoch) {
+        if self.has(settle) {
             self.claimed.remove(&settle.lane);
         }
     }
@@ -169,8 +206,37 @@ impl Kernel {
     }
 }
 
+/// Every target that has a lane with a time, and the earliest of these times: one step through the index for each.
+fn waiting_targets(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT target, due_ms FROM kernel_lane INDEXED BY kernel_lane_due
+         WHERE due_ms IS NOT NULL AND target > ?1 ORDER BY target, due_ms LIMIT 1",
+    )?;
+    let mut found: Vec<(String, i64)> = Vec::new();
+    loop {
+        let last = found.last().map_or("", |(target, _)| target);
+        match select.query_row([last], |row| Ok((row.get(0)?, row.get(1)?))).optional()? {
+            Some(next) => found.push(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// Takes the message at the head of a lane.
+fn take(connection: &Connection, lane: i64, epoch: i64) -> rusqlite::Result<(Settle, u32, Envelope)> {
+    let (seq, attempts) = connection
+        .prepare_cached("UPDATE kernel_lane SET attempts = attempts + 1 WHERE lane = ?1 RETURNING head, attempts")?
+        .query_row([lane], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let text: String = connection
+        .prepare_cached(
+            "SELECT e.envelope FROM kernel_message m JOIN kernel_event e ON e.event = m.event WHERE m.lane = ?1 AND m.seq = ?2",
+        )?
+        .query_row(params![lane, seq], |row| row.get(0))?;
+    Ok((Settle { lane, seq, epoch }, attempts, outbox::read(&text)?))
+}
+
 /// Removes the message at the head of its lane; false where it is not there any more.
-fn settle_message(connection: &Connection, settle: Settle, now_ms: i64) -> rusqlite::Result<bool> {
+pub(super) fn settle_message(connection: &Connection, settle: Settle, now_ms: i64) -> rusqlite::Result<bool> {
     let mut delete = connection.prepare_cached(
         "DELETE FROM kernel_message WHERE lane = ?1 AND seq = ?2 AND seq = (SELECT head FROM kernel_lane WHERE lane = ?1) RETURNING event",
     )?;
@@ -184,47 +250,10 @@ fn settle_message(connection: &Connection, settle: Settle, now_ms: i64) -> rusql
         .execute([settle.lane])?;
     if idle == 0 {
         connection
-            .prepare_cached("UPDATE kernel_lane SET head = head + 1, attempts = 0, due_ms = ?2 WHERE lane = ?1")?
+            .prepare_cached(
+                "UPDATE kernel_lane SET head = head + 1, attempts = 0, is_held = 0, due_ms = ?2 WHERE lane = ?1",
+            )?
             .execute(params![settle.lane, now_ms])?;
     }
     Ok(true)
-}
-
-fn enqueue(connection: &Connection, outbox: Vec<Outgoing>, now_ms: i64) -> rusqlite::Result<()> {
-    for out in outbox {
-        let envelope = &out.envelope;
-        let text =
-            serde_json::to_string(envelope).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO kernel_event (id, type, tenant, time_ms, is_event, envelope) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        let id = envelope.id.to_string();
-        insert.execute(params![
-            id,
-            envelope.kind.as_str(),
-            envelope.tenant.as_str(),
-            envelope.time_ms,
-            out.is_event,
-            text
-        ])?;
-        let event = connection.last_insert_rowid();
-        for lane in out.lanes {
-            // A message with a time gets a lane of its own, so that waiting never blocks FIFO.
-            let key = if lane.at_ms.is_some() { format!("{}@{id}", lane.key) } else { lane.key };
-            let mut place = connection.prepare_cached(
-                "INSERT INTO kernel_lane (service, target, tenant, key, head, tail, due_ms) VALUES (?1, ?2, ?3, ?4, 1, 2, ?5)
-                 ON CONFLICT (target, tenant, key) DO UPDATE SET tail = tail + 1, due_ms = coalesce(due_ms, excluded.due_ms)
-                 RETURNING lane, tail - 1",
-            )?;
-            let due_ms = lane.at_ms.unwrap_or(now_ms);
-            let (number, seq): (i64, i64) = place
-                .query_row(params![lane.service, lane.target, envelope.tenant.as_str(), key, due_ms], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?;
-            connection
-                .prepare_cached("INSERT INTO kernel_message (lane, seq, event) VALUES (?1, ?2, ?3)")?
-                .execute(params![number, seq, event])?;
-        }
-    }
-    Ok(())
 }

@@ -1,17 +1,25 @@
 //! Records and kernel on SQLite: one writer thread with group commit, reader threads, one process per data folder.
 //!
-//! Claims live in the writer's memory: what was claimed when the process died is due again when it starts.
+//! Claims live in the writer's memory: what was claimed when the process died is due again when it starts. That it was tried
+//! is in the file, so a message that ends the process every time is not tried for ever.
 
 mod connection;
+mod dead;
 mod flows;
 mod inbox;
 mod kernel;
+mod operations;
+mod outbox;
 mod reader;
 mod schema;
 mod statement;
+mod sweep;
 mod writer;
 
-use callboard::ports::{BoxFuture, Commit, CommitError, Committed, Delivery, Entropy, Fate, Read, Records, Settle};
+use callboard::ports::{
+    BoxFuture, Commit, CommitError, Committed, Delivery, Entropy, Fate, LogPart, Operations, Read, Records, Retention,
+    Settle,
+};
 use callboard::{Fault, Rows, Space, Tenant};
 use reader::Readers;
 use std::path::PathBuf;
@@ -67,6 +75,22 @@ impl Sqlite {
         self.open.get().ok_or_else(|| Fault::bug("the records are used before they are open"))
     }
 
+    /// Does something on a reader thread, or on the writer's where everything is in memory.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let open = self.opened()?;
+        let (answer, receive) = oneshot::channel();
+        // A caller that has gone away needs no answer.
+        let look = Box::new(move |connection: &rusqlite::Connection| drop(answer.send(read(connection))));
+        match &open.readers {
+            Some(readers) => readers.send(look),
+            None => open.writer.send(Job::Look(look)),
+        }
+        receive.await.map_err(|_| connection::gone())?
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Fault>>) -> Job) -> Result<T, Fault> {
         let (send, receive) = oneshot::channel();
         self.opened()?.writer.send(job(send));
@@ -95,15 +119,10 @@ impl Records for Sqlite {
     }
 
     fn query<'a>(&'a self, tenant: &'a Tenant, reads: Vec<Read>) -> BoxFuture<'a, Result<Vec<Rows>, Fault>> {
-        Box::pin(async move {
-            let open = self.opened()?;
-            let (answer, receive) = oneshot::channel();
-            match &open.readers {
-                Some(readers) => readers.send(reader::Query { tenant: tenant.clone(), reads, answer }),
-                None => open.writer.send(Job::Query(reader::Query { tenant: tenant.clone(), reads, answer })),
-            }
-            receive.await.map_err(|_| connection::gone())?
-        })
+        let tenant = tenant.clone();
+        Box::pin(
+            self.read(move |open| reader::read_all(open, &tenant, &reads).map_err(|error| connection::fault(&error))),
+        )
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>> {
@@ -114,16 +133,45 @@ impl Records for Sqlite {
         })
     }
 
-    fn claim(&self, limit: usize, now_ms: i64) -> BoxFuture<'_, Result<Vec<Delivery>, Fault>> {
-        Box::pin(self.ask(move |answer| Job::Claim { limit, now_ms, answer }))
+    fn claim<'a>(
+        &'a self,
+        limit: usize,
+        busy: &'a [String],
+        now_ms: i64,
+    ) -> BoxFuture<'a, Result<Vec<Delivery>, Fault>> {
+        let busy = busy.to_vec();
+        Box::pin(self.ask(move |answer| Job::Claim { limit, busy, now_ms, answer }))
     }
 
-    fn next_due(&self) -> BoxFuture<'_, Result<Option<i64>, Fault>> {
-        Box::pin(self.ask(Job::NextDue))
+    fn renew<'a>(&'a self, claims: &'a [Settle], _: i64) -> BoxFuture<'a, Result<Vec<Settle>, Fault>> {
+        let claims = claims.to_vec();
+        Box::pin(self.ask(move |answer| Job::Lost { claims, answer }))
     }
 
-    fn fail(&self, settle: Settle, fate: Fate) -> BoxFuture<'_, Result<(), Fault>> {
-        Box::pin(self.ask(move |answer| Job::Fail { settle, fate, answer }))
+    fn next_due<'a>(&'a self, busy: &'a [String]) -> BoxFuture<'a, Result<Option<i64>, Fault>> {
+        let busy = busy.to_vec();
+        Box::pin(self.ask(move |answer| Job::NextDue { busy, answer }))
+    }
+
+    fn fail(&self, settle: Settle, fate: Fate, now_ms: i64) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(self.ask(move |answer| Job::Fail { settle, fate, now_ms, answer }))
+    }
+
+    fn sweep<'a>(&'a self, retention: &'a Retention, limit: u32, now_ms: i64) -> BoxFuture<'a, Result<u64, Fault>> {
+        let retention = retention.clone();
+        Box::pin(self.change(move |connection| sweep::sweep(connection, &retention, limit, now_ms)))
+    }
+
+    fn needed(&self, blobs: Vec<String>) -> BoxFuture<'_, Result<Vec<String>, Fault>> {
+        Box::pin(self.read(move |open| sweep::needed(open, blobs).map_err(|error| connection::fault(&error))))
+    }
+
+    fn events(&self, after: Option<i64>, limit: u32) -> BoxFuture<'_, Result<LogPart, Fault>> {
+        Box::pin(self.read(move |open| sweep::events(open, after, limit).map_err(|error| connection::fault(&error))))
+    }
+
+    fn operations(&self) -> &dyn Operations {
+        self
     }
 
     fn changed(&self) -> BoxFuture<'_, ()> {

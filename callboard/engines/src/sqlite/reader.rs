@@ -8,24 +8,12 @@ use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use tokio::sync::oneshot;
 
-/// Statements to run in one snapshot, and where the rows go.
-pub(super) struct Query {
-    pub(super) tenant: Tenant,
-    pub(super) reads: Vec<Read>,
-    pub(super) answer: oneshot::Sender<Result<Vec<Rows>, Fault>>,
-}
+/// Something to do with a connection that only reads; it gives its answer itself.
+pub(super) type Look = Box<dyn FnOnce(&Connection) + Send>;
 
-impl Query {
-    pub(super) fn run(self, connection: &Connection) {
-        let rows = read_all(connection, &self.tenant, &self.reads).map_err(|error| connection::fault(&error));
-        // A caller that has gone away needs no rows.
-        drop(self.answer.send(rows));
-    }
-}
-
-fn read_all(connection: &Connection, tenant: &Tenant, reads: &[Read]) -> rusqlite::Result<Vec<Rows>> {
+/// Runs statements in one snapshot.
+pub(super) fn read_all(connection: &Connection, tenant: &Tenant, reads: &[Read]) -> rusqlite::Result<Vec<Rows>> {
     let one = |read: &Read| run(connection, read.statement, tenant, &read.params).map(|ran| ran.rows);
     if let [read] = reads {
         return one(read).map(|rows| vec![rows]);
@@ -38,7 +26,7 @@ fn read_all(connection: &Connection, tenant: &Tenant, reads: &[Read]) -> rusqlit
 
 #[derive(Default)]
 struct Queue {
-    waiting: Mutex<(VecDeque<Query>, bool)>,
+    waiting: Mutex<(VecDeque<Look>, bool)>,
     arrived: Condvar,
 }
 
@@ -55,8 +43,8 @@ impl Readers {
             std::thread::Builder::new()
                 .name(format!("records-read-{at}"))
                 .spawn(move || {
-                    while let Some(query) = queue.next() {
-                        query.run(&connection);
+                    while let Some(look) = queue.next() {
+                        look(&connection);
                     }
                 })
                 .map_err(|error| {
@@ -66,18 +54,18 @@ impl Readers {
         Ok(Self { queue })
     }
 
-    pub(super) fn send(&self, query: Query) {
-        self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.push_back(query);
+    pub(super) fn send(&self, look: Look) {
+        self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.push_back(look);
         self.queue.arrived.notify_one();
     }
 }
 
 impl Queue {
-    fn next(&self) -> Option<Query> {
+    fn next(&self) -> Option<Look> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(query) = waiting.0.pop_front() {
-                return Some(query);
+            if let Some(look) = waiting.0.pop_front() {
+                return Some(look);
             }
             if waiting.1 {
                 return None;

@@ -10,11 +10,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Creates the kernel's tables and runs every migration that has not run yet, each in a transaction of its own.
 pub(super) fn migrate(connection: &mut Connection, space: &Space) -> Result<(), Fault> {
-    connection.execute_batch(include_str!("kernel.sql")).map_err(|error| fault(&error))?;
+    migrate_kernel(connection).map_err(|error| fault(&error))?;
     for service in &space.services {
         for migration in &service.migrations {
             apply(connection, service, migration)?;
         }
+    }
+    Ok(())
+}
+
+/// The kernel's own schema, in order; `user_version` says how many of these have run.
+const KERNEL: &[&str] = &[include_str!("kernel.sql"), include_str!("kernel_2.sql")];
+
+fn migrate_kernel(connection: &mut Connection) -> rusqlite::Result<()> {
+    let done: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for (version, sql) in (1_u32..).zip(KERNEL).filter(|(version, _)| *version > done) {
+        let step = connection.transaction()?;
+        step.execute_batch(sql)?;
+        step.pragma_update(None, "user_version", version)?;
+        step.commit()?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use super::connection::{fault, taken_back};
 use super::inbox::Inbox;
 use super::kernel::Kernel;
-use super::reader::Query;
+use super::outbox;
+use super::reader::Look;
 use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Fate, Settle};
 use callboard::{Fault, Space};
 use rusqlite::Connection;
@@ -12,21 +13,56 @@ use std::time::Instant;
 use tokio::sync::{Notify, oneshot};
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, Fault>>;
+pub(super) type Change = Box<dyn FnOnce(&Connection) -> Result<u64, Fault> + Send>;
 
 /// Something for the writer to do.
 pub(super) enum Job {
     Commit(Box<Commit>, oneshot::Sender<Result<Committed, CommitError>>),
-    Fail { settle: Settle, fate: Fate, answer: Answer<()> },
-    Claim { limit: usize, now_ms: i64, answer: Answer<Vec<Delivery>> },
-    NextDue(Answer<Option<i64>>),
-    Query(Query),
-    Plan { sql: &'static str, answer: Answer<Vec<String>> },
-    Inspect { sql: &'static str, answer: Answer<Vec<String>> },
+    Fail {
+        settle: Settle,
+        fate: Fate,
+        now_ms: i64,
+        answer: Answer<()>,
+    },
+    /// Changes the kernel's tables.
+    Change {
+        change: Change,
+        answer: Answer<u64>,
+    },
+    Claim {
+        limit: usize,
+        busy: Vec<String>,
+        now_ms: i64,
+        answer: Answer<Vec<Delivery>>,
+    },
+    /// Which of these claims do not hold any more.
+    Lost {
+        claims: Vec<Settle>,
+        answer: Answer<Vec<Settle>>,
+    },
+    NextDue {
+        busy: Vec<String>,
+        answer: Answer<Option<i64>>,
+    },
+    /// How many messages of each target are in work.
+    InFlight {
+        targets: Vec<String>,
+        answer: Answer<Vec<usize>>,
+    },
+    Look(Look),
+    Plan {
+        sql: &'static str,
+        answer: Answer<Vec<String>>,
+    },
+    Inspect {
+        sql: &'static str,
+        answer: Answer<Vec<String>>,
+    },
 }
 
 impl Job {
     pub(super) fn is_write(&self) -> bool {
-        matches!(self, Job::Commit(..) | Job::Fail { .. })
+        matches!(self, Job::Commit(..) | Job::Fail { .. } | Job::Change { .. })
     }
 }
 
@@ -81,6 +117,7 @@ struct State {
 enum Done {
     Commit(oneshot::Sender<Result<Committed, CommitError>>, Result<Committed, CommitError>, Option<Settle>),
     Fail(Answer<()>, Result<(), Fault>, Settle),
+    Change(Answer<u64>, Result<u64, Fault>),
 }
 
 impl State {
@@ -138,15 +175,28 @@ impl State {
     fn write_one(&mut self, job: Job, is_alone: bool) -> Option<Done> {
         match job {
             Job::Commit(commit, answer) => {
-                let settle = commit.settle;
+                let (settle, now_ms) = (commit.settle, commit.now_ms);
                 let result = self.guarded(is_alone, |state| state.kernel.commit(&state.connection, *commit));
+                if let (Err(CommitError::Stale), Some(settle)) = (&result, settle) {
+                    tracing::warn!(
+                        message.lane = settle.lane,
+                        message.epoch = settle.epoch,
+                        "a completion came too late"
+                    );
+                    // What it wanted is not applied either way; without the note only the count is short.
+                    drop(outbox::note_stale(&self.connection, settle, now_ms));
+                }
                 Some(Done::Commit(answer, result, settle))
             }
-            Job::Fail { settle, fate, answer } => {
+            Job::Fail { settle, fate, now_ms, answer } => {
                 let result = self.guarded(is_alone, |state| {
-                    state.kernel.fail(&state.connection, settle, &fate).map_err(|error| fault(&error))
+                    state.kernel.fail(&state.connection, settle, &fate, now_ms).map_err(|error| fault(&error))
                 });
                 Some(Done::Fail(answer, result, settle))
+            }
+            Job::Change { change, answer } => {
+                let result = self.guarded(is_alone, |state| change(&state.connection));
+                Some(Done::Change(answer, result))
             }
             _ => None,
         }
@@ -194,23 +244,47 @@ impl State {
                 self.kernel.release(settle);
                 drop(answer.send(result));
             }
+            Done::Change(answer, result) => drop(answer.send(failed.map_or(result, |fault| Err(fault.clone())))),
         }
+    }
+
+    /// Takes messages and counts their attempts. Nobody waits for the disk here: a count need only outlive this process, and the
+    /// next commit takes it along.
+    fn claim(&mut self, limit: usize, busy: &[String], now_ms: i64) -> rusqlite::Result<Vec<Delivery>> {
+        self.connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE")?;
+        let claimed = self.kernel.claim(&self.connection, limit, busy, now_ms);
+        let ended =
+            self.control(if claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty()) { "COMMIT" } else { "ROLLBACK" });
+        if !self.connection.is_autocommit() {
+            drop(self.control("ROLLBACK"));
+        }
+        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
+        ended?;
+        let claimed = claimed?;
+        self.kernel.claimed(&claimed);
+        Ok(claimed)
     }
 
     fn read(&mut self, job: Job) {
         match job {
-            Job::Claim { limit, now_ms, answer } => {
-                drop(answer.send(self.kernel.claim(&self.connection, limit, now_ms).map_err(|error| fault(&error))));
+            Job::Claim { limit, busy, now_ms, answer } => {
+                drop(answer.send(self.claim(limit, &busy, now_ms).map_err(|error| fault(&error))));
             }
-            Job::NextDue(answer) => {
-                drop(answer.send(self.kernel.next_due(&self.connection).map_err(|error| fault(&error))))
+            Job::NextDue { busy, answer } => {
+                drop(answer.send(self.kernel.next_due(&self.connection, &busy).map_err(|error| fault(&error))));
             }
-            Job::Query(query) => query.run(&self.connection),
+            Job::Lost { claims, answer } => {
+                drop(answer.send(Ok(claims.into_iter().filter(|claim| !self.kernel.has(*claim)).collect())));
+            }
+            Job::InFlight { targets, answer } => {
+                drop(answer.send(Ok(targets.iter().map(|target| self.kernel.in_flight(target)).collect())));
+            }
+            Job::Look(look) => look(&self.connection),
             Job::Plan { sql, answer } => {
                 drop(answer.send(texts(&self.connection, &format!("EXPLAIN QUERY PLAN {sql}"), 3)))
             }
             Job::Inspect { sql, answer } => drop(answer.send(texts(&self.connection, sql, 0))),
-            Job::Commit(..) | Job::Fail { .. } => {}
+            Job::Commit(..) | Job::Fail { .. } | Job::Change { .. } => {}
         }
     }
 }
@@ -219,6 +293,7 @@ fn refuse(job: Job, fault: Fault) {
     match job {
         Job::Commit(_, answer) => drop(answer.send(Err(fault.into()))),
         Job::Fail { answer, .. } => drop(answer.send(Err(fault))),
+        Job::Change { answer, .. } => drop(answer.send(Err(fault))),
         _ => {}
     }
 }

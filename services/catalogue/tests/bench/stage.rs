@@ -75,7 +75,7 @@ pub(crate) async fn say(bench: &Bench, kind: &str, asset: &str, version: i64, ep
 
 /// Why messages could not be delivered.
 pub(crate) async fn dead(bench: &Bench) -> Vec<String> {
-    bench.inspect("SELECT reason FROM kernel_dead").await
+    bench.inspect("SELECT code || ': ' || message FROM kernel_dead").await
 }
 
 /// An editor makes a series.

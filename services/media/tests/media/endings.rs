@@ -32,7 +32,7 @@ async fn a_file_that_is_no_video_is_refused_with_a_reason_and_leaves_nothing() {
             ("failed", &asset["reason"], &json!(null))
         );
         assert!(asset["reason"].as_str().is_some_and(|reason| reason.contains(": ")), "it says what to do: {asset}");
-        assert_eq!(house.bench.inspect("SELECT reason FROM kernel_dead").await, NOTHING);
+        assert_eq!(house.bench.inspect("SELECT code || ': ' || message FROM kernel_dead").await, NOTHING);
         let playback = house.bench.editor().post(&format!("/episodes/{EPISODE}/playback"), json!({})).await;
         assert_eq!(playback.expect_err("nothing plays").code, "media.not_playable");
     }
@@ -71,7 +71,7 @@ async fn a_file_whose_picture_cannot_be_decoded_fails_after_it_was_playable_and_
 /// Takes what is due now, without running it.
 async fn take(house: &House) -> Vec<Delivery> {
     let ports = house.bench.host().ports();
-    ports.records.claim(64, ports.clock.now_ms()).await.expect("messages")
+    ports.records.claim(64, &[], ports.clock.now_ms()).await.expect("messages")
 }
 
 /// Delivers what is due, until a step is; that one is given back untouched.
@@ -80,8 +80,15 @@ async fn deliver_until(house: &House, step: &str) {
         for delivery in take(house).await {
             if delivery.target.contains(step) {
                 let now_ms = house.bench.host().ports().clock.now_ms();
-                let again = callboard::ports::Fate::Retry { at_ms: now_ms };
-                return house.bench.host().ports().records.fail(delivery.settle, again).await.expect("given back");
+                let again = callboard::ports::Fate::Release;
+                return house
+                    .bench
+                    .host()
+                    .ports()
+                    .records
+                    .fail(delivery.settle, again, now_ms)
+                    .await
+                    .expect("given back");
             }
             house.bench.host().deliver(&delivery).await.expect("delivered");
         }
@@ -240,5 +247,5 @@ async fn an_episode_that_is_deleted_takes_its_uploads_and_its_video_along() {
     assert_eq!(house.editor().get(&open).await.expect_err("it is gone").status(), 404);
     assert_eq!(house.bench.editor().get(&format!("/episodes/{EPISODE}/asset")).await.expect_err("gone").status(), 404);
     house.bench.wait_ms(48 * 3_600_000).await;
-    assert_eq!(house.bench.inspect("SELECT reason FROM kernel_dead").await, NOTHING);
+    assert_eq!(house.bench.inspect("SELECT code || ': ' || message FROM kernel_dead").await, NOTHING);
 }

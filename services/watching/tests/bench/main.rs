@@ -174,7 +174,7 @@ async fn a_removed_episode_takes_its_positions_along() {
     bench.settle().await;
     assert_eq!(bench.inspect("SELECT DISTINCT episode FROM watch_position").await, [id(2)]);
     assert_eq!(bench.inspect("SELECT count(*) FROM watch_position").await, ["40"]);
-    assert_eq!(bench.inspect("SELECT reason FROM kernel_dead").await, Vec::<String>::new());
+    assert_eq!(bench.inspect("SELECT code || ': ' || message FROM kernel_dead").await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -1,5 +1,11 @@
 //! Ports: what engines offer. Business code never sees them; it sees [`Env`](crate::Env).
 
+mod operations;
+
+pub use operations::{
+    DeadFilter, DeadLetter, DeadReason, Operations, PAGE_MAX, Page, Queue, RunFilter, RunHistory, RunSummary, Tick,
+};
+
 use crate::outside::Outside;
 use crate::{Datum, Id};
 use crate::{Effects, Fault, FlowMove, Head, Kind, LiveMessage, Principal, Rows, Space, Statement, Tenant, Uri};
@@ -75,15 +81,37 @@ pub trait Records: Send + Sync {
     fn query<'a>(&'a self, tenant: &'a Tenant, reads: Vec<Read>) -> BoxFuture<'a, Result<Vec<Rows>, Fault>>;
     /// Commits all or nothing.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>>;
-    /// Takes up to `limit` messages that are due, one per lane; they are this process's until settled.
-    fn claim(&self, limit: usize, now_ms: i64) -> BoxFuture<'_, Result<Vec<Delivery>, Fault>>;
-    /// When the next message is due that nobody has taken, in Unix milliseconds.
-    fn next_due(&self) -> BoxFuture<'_, Result<Option<i64>, Fault>>;
-    /// A message failed: try it again at a time, or make it a dead letter.
-    fn fail(&self, delivery: Settle, fate: Fate) -> BoxFuture<'_, Result<(), Fault>>;
+    /// Takes up to `limit` messages that are due, one per lane, until `now_ms + LEASE_MS`: targets in turn, at most
+    /// [`TARGET_MAX`] of one, and none of those that are `busy`. Taking counts the attempt, so a message that ends the process is
+    /// counted too.
+    fn claim<'a>(
+        &'a self,
+        limit: usize,
+        busy: &'a [String],
+        now_ms: i64,
+    ) -> BoxFuture<'a, Result<Vec<Delivery>, Fault>>;
+    /// Keeps what is still being worked on. Gives the claims that are this process's no longer.
+    fn renew<'a>(&'a self, claims: &'a [Settle], now_ms: i64) -> BoxFuture<'a, Result<Vec<Settle>, Fault>>;
+    /// When the next message is due that nobody has taken and whose target is not `busy`, in Unix milliseconds.
+    fn next_due<'a>(&'a self, busy: &'a [String]) -> BoxFuture<'a, Result<Option<i64>, Fault>>;
+    /// What becomes of a message that was not settled.
+    fn fail(&self, delivery: Settle, fate: Fate, now_ms: i64) -> BoxFuture<'_, Result<(), Fault>>;
+    /// Removes events, ended runs and idle lanes that are past their time, about `limit` of each. How many.
+    fn sweep<'a>(&'a self, retention: &'a Retention, limit: u32, now_ms: i64) -> BoxFuture<'a, Result<u64, Fault>>;
+    /// Those of these blobs that an event, a message or a dead letter still needs.
+    fn needed(&self, blobs: Vec<String>) -> BoxFuture<'_, Result<Vec<String>, Fault>>;
+    /// Events of the log after a position, in order; without a position none, but where the log ends.
+    fn events(&self, after: Option<i64>, limit: u32) -> BoxFuture<'_, Result<LogPart, Fault>>;
     /// Waits until something may have become due.
     fn changed(&self) -> BoxFuture<'_, ()>;
+    /// The operator's view of the same store.
+    fn operations(&self) -> &dyn Operations;
 }
+
+/// How long a claim lasts unless it is renewed, in milliseconds.
+pub const LEASE_MS: i64 = 30_000;
+/// Most messages of one target that one claim takes.
+pub const TARGET_MAX: usize = 64;
 
 /// What becomes of a message that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +123,33 @@ pub enum Fate {
     },
     /// A dead letter.
     Bury {
-        /// Code and message of the last fault.
-        reason: String,
+        /// Why.
+        reason: DeadReason,
+        /// Whether its lane waits until somebody has looked; otherwise the next message is due.
+        hold: bool,
     },
+    /// Given back untried: this attempt does not count.
+    Release,
+}
+
+/// How long what has ended is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Events of one kind by the service that published them, in milliseconds.
+    pub kinds: Vec<(&'static str, Kind, i64)>,
+    /// Every other event, in milliseconds.
+    pub events_ms: i64,
+    /// Runs of flows that have ended, in milliseconds.
+    pub runs_ms: i64,
+}
+
+/// A part of the event log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogPart {
+    /// Events in order.
+    pub events: Vec<Envelope>,
+    /// Where to read on.
+    pub end: i64,
 }
 
 /// A batch with everything that belongs to it.
@@ -172,8 +224,11 @@ pub struct Envelope {
     pub causation: Option<Id>,
     /// How many messages led here.
     pub hops: u8,
-    /// What it carries.
+    /// What it carries; nothing where a blob carries it.
     pub data: Value,
+    /// Key of the blob that carries the data, where that is large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataref: Option<String>,
 }
 
 /// A message to store, with the lanes it goes to.
@@ -198,6 +253,8 @@ pub struct Lane {
     pub key: String,
     /// Not before, in Unix milliseconds.
     pub at_ms: Option<i64>,
+    /// Only where nothing waits in the lane. Its time does not give it a lane of its own.
+    pub is_sole: bool,
 }
 
 /// A message taken for delivery.
