@@ -2,10 +2,18 @@
 
 use crate::flow::StepCall;
 use crate::host::Call;
-use crate::ports::{DeadReason, Delivery, Fate};
+use crate::ports::{DeadReason, Delivery, Fate, Settle};
+use crate::schedule::is_tick;
 use crate::space::{HOPS_MAX, Target};
-use crate::{Data, Fault, FaultKind, Host, Msg, Params, Principal, Retry};
+use crate::{Data, Fault, FaultKind, Host, Msg, OnDead, Params, Principal, Retry};
+use serde_json::Value;
 use std::borrow::Cow;
+use std::sync::PoisonError;
+
+/// How often a message is taken where its target does not say.
+const ATTEMPTS_MAX: u32 = 8;
+/// Most events of the log that are read at once.
+const FOLLOW_MAX: u32 = 200;
 
 impl Host {
     /// How long the target of a delivery may run, in milliseconds.
@@ -23,31 +31,62 @@ impl Host {
     /// # Errors
     /// Why it failed: give it to [`Host::fail`].
     pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Fault> {
+        self.deliver_as(delivery, Some(delivery.settle)).await
+    }
+
+    /// Runs a binding of this process for an event of the log; nothing is settled.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub async fn deliver_here(&self, delivery: &Delivery) -> Result<(), Fault> {
+        self.deliver_as(delivery, None).await
+    }
+
+    async fn deliver_as(&self, delivery: &Delivery, settle: Option<Settle>) -> Result<(), Fault> {
         let envelope = &delivery.envelope;
         if envelope.hops > HOPS_MAX {
-            return Err(Fault::bad_input("loop", "messages cause each other in a loop"));
+            let message = format!("messages cause each other in a loop: this is the {}th in a row", envelope.hops);
+            return Err(Fault::bad_input("loop", message));
         }
-        let target = self.inner.space.target(&delivery.target);
-        let target = target.ok_or_else(|| {
-            Fault::bad_input("no_such_uri", format!("nothing is bound as `{}` any more", delivery.target))
-        })?;
-        let mut msg = self.delivered(delivery);
-        let settle = Some(delivery.settle);
+        let target = match self.inner.space.target(&delivery.target) {
+            Some(target) => target,
+            None if is_tick(&delivery.target) => return self.drop_tick(delivery).await,
+            None => {
+                let message = format!("nothing is bound as `{}` any more", delivery.target);
+                return Err(Fault::bad_input("no_such_uri", message));
+            }
+        };
+        if delivery.attempt > self.attempts_max(target) {
+            let message = "the process ended during every attempt; look at what this message does to it";
+            return Err(Fault::unavailable("poison", message));
+        }
+        let space = &self.inner.space;
         let call = match target {
             Target::Binding(at) => {
-                let (_, binding) = self.inner.space.binding(at);
-                msg.params = binding.pattern.params(&msg.uri);
-                Call { service: at.service, function: &*binding.function, binding: Some(binding), settle, step: None }
+                let binding = Some(space.binding(at).1);
+                Call { service: at.service, function: &*space.binding(at).1.function, binding, settle, step: None }
             }
             Target::Step { service, flow, step, is_undo } => {
                 self.step_call(delivery, (service, flow, step), is_undo)?
             }
+            Target::Due { service, schedule } => {
+                let function = &*space.services[service].schedules[schedule].function;
+                Call { service, function, binding: None, settle, step: None }
+            }
+            Target::Tick { service, schedule } => {
+                let service = &space.services[service];
+                return self.fire(delivery, service, &service.schedules[schedule]).await;
+            }
         };
-        msg.head_mut().principal = Principal::Service(self.inner.space.services[call.service].name.into());
+        let mut msg = self.delivered(delivery, self.unstow(envelope).await?);
+        if let Some(binding) = call.binding {
+            msg.params = binding.pattern.params(&msg.uri);
+        }
+        msg.head_mut().principal = Principal::Service(space.services[call.service].name.into());
         self.execute(call, msg).await.map(drop)
     }
 
-    pub(crate) fn delivered(&self, delivery: &Delivery) -> Msg {
+    pub(crate) fn delivered(&self, delivery: &Delivery, data: Value) -> Msg {
         let envelope = &delivery.envelope;
         let mut msg = Msg::new(
             envelope.kind.clone(),
@@ -63,7 +102,17 @@ impl Host {
         head.hops = envelope.hops;
         head.attempt = delivery.attempt;
         msg.params = Params::default();
-        msg.with_data(Data::json(&envelope.data))
+        msg.with_data(Data::json(&data))
+    }
+
+    /// How often a message is taken at most. A step's own attempts are its run's; here only those count that ended the process.
+    fn attempts_max(&self, target: Target) -> u32 {
+        match target {
+            Target::Binding(at) => self.inner.space.binding(at).1.attempts_max,
+            Target::Step { .. } | Target::Due { .. } => ATTEMPTS_MAX,
+            // A schedule that is given up would never fire again.
+            Target::Tick { .. } => u32::MAX,
+        }
     }
 
     /// Says that a delivery failed: it is tried again, becomes a dead letter, or moves its flow.
@@ -72,28 +121,54 @@ impl Host {
     /// The store's fault.
     pub async fn fail(&self, delivery: &Delivery, fault: &Fault) -> Result<(), Fault> {
         let now_ms = self.inner.ports.clock.now_ms();
-        let attempts_max = match self.inner.space.target(&delivery.target) {
-            Some(Target::Step { service, step, is_undo, .. }) => {
-                if let Ok(step) = StepCall::read(&delivery.envelope.data, step, is_undo) {
-                    return self.fail_step(delivery, service, step, fault, now_ms).await;
-                }
-                0
+        let target = self.inner.space.target(&delivery.target);
+        if let Some(Target::Step { service, step, is_undo, .. }) = target
+            && let Ok(step) = StepCall::read(&delivery.envelope.data, step, is_undo)
+        {
+            return self.fail_step(delivery, service, step, fault, now_ms).await;
+        }
+        let (attempts_max, hold) = match target {
+            Some(Target::Binding(at)) => {
+                let binding = self.inner.space.binding(at).1;
+                (binding.attempts_max, binding.on_dead == OnDead::Hold)
             }
-            Some(Target::Binding(at)) => self.inner.space.binding(at).1.attempts_max,
-            None => 0,
+            Some(Target::Step { .. }) | None => (0, false),
+            Some(target) => (self.attempts_max(target), false),
         };
-        let may_retry = fault.is_retryable() || fault.kind == FaultKind::Conflict;
+        let is_tick = matches!(target, Some(Target::Tick { .. }));
+        let may_retry = is_tick || fault.is_retryable() || fault.kind == FaultKind::Conflict;
         let fate = if may_retry && delivery.attempt < attempts_max {
-            let pause = Retry { attempts: attempts_max, base_ms: 500, cap_ms: 300_000 };
-            let pause_ms = pause.pause_ms(delivery.attempt, self.jitter());
-            Fate::Retry { at_ms: now_ms.saturating_add(i64::try_from(pause_ms).unwrap_or(i64::MAX)) }
+            let at_ms = now_ms.saturating_add(i64::try_from(self.pause_ms(delivery.attempt)).unwrap_or(i64::MAX));
+            Fate::Retry { at_ms }
         } else {
-            Fate::Bury {
-                reason: DeadReason { code: fault.code.to_owned(), message: fault.message.clone() },
-                hold: false,
-            }
+            let reason = DeadReason { code: fault.code.to_owned(), message: fault.message.clone() };
+            Fate::Bury { reason, hold }
         };
         self.inner.ports.records.fail(delivery.settle, fate, now_ms).await
+    }
+
+    /// The pause before the attempt after this one: it doubles up to five minutes, with full jitter.
+    pub fn pause_ms(&self, attempt: u32) -> u64 {
+        Retry { attempts: u32::MAX, base_ms: 500, cap_ms: 300_000 }.pause_ms(attempt, self.jitter())
+    }
+
+    /// Reads on in the event log, and gives what bindings of this process should hear of, event by event.
+    ///
+    /// # Errors
+    /// The store's fault.
+    pub async fn follow(&self) -> Result<Vec<Vec<Delivery>>, Fault> {
+        let after = *self.inner.log_end.lock().unwrap_or_else(PoisonError::into_inner);
+        let part = self.inner.ports.records.events(Some(after), FOLLOW_MAX).await?;
+        *self.inner.log_end.lock().unwrap_or_else(PoisonError::into_inner) = part.end;
+        let heard = part.events.into_iter().map(|envelope| {
+            let targets = self.inner.space.everywhere(&envelope.kind, &envelope.uri);
+            let settle = Settle { lane: 0, seq: 0, epoch: 0 };
+            targets
+                .into_iter()
+                .map(|target| Delivery { settle, target, attempt: 1, envelope: envelope.clone() })
+                .collect()
+        });
+        Ok(heard.collect())
     }
 
     fn jitter(&self) -> u32 {

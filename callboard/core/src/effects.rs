@@ -7,8 +7,10 @@ use std::ops::RangeInclusive;
 
 /// Most statements in one batch.
 pub const BATCH_STATEMENTS_MAX: usize = 500;
-/// Most bytes of inline data in one message.
+/// Most bytes of data that stand in a message itself; more goes into a blob that travels beside it.
 pub const DATA_BYTES_MAX: usize = 192 * 1024;
+/// Most bytes of data that one message may carry at all.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A statement to run in the batch.
 #[derive(Clone, Debug)]

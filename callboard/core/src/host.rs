@@ -4,13 +4,14 @@ use crate::answer::{Answer, answer};
 use crate::breaker::Breakers;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
+use crate::housekeeping;
 use crate::outside::Outside;
-use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Settle};
+use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
 use crate::service::{Binding, Service, Stranger, Who};
 use crate::{
     Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Principal, Reply,
 };
-use crate::{LiveMessage, SigningKey, Space, event, fill_slots};
+use crate::{LiveMessage, SigningKey, Space, Tenant, Uri, event, fill_slots};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +33,12 @@ pub(crate) struct Inner {
     pub(crate) assets: HashMap<String, String>,
     pub(crate) key: SigningKey,
     pub(crate) breakers: Breakers,
+    pub(crate) retention: Retention,
+    /// The tenant in which schedules fire, and where to ask for all of them.
+    pub(crate) home: Tenant,
+    pub(crate) tenants: Option<Uri>,
+    /// Up to where this process has told its own bindings of the event log.
+    pub(crate) log_end: Mutex<i64>,
     last_id: Mutex<(i64, u16)>,
 }
 
@@ -62,6 +69,8 @@ pub struct HostBuilder {
     settings: HashMap<String, String>,
     assets: HashMap<String, String>,
     key: SigningKey,
+    home: Tenant,
+    tenants: Option<Uri>,
 }
 
 impl HostBuilder {
@@ -107,6 +116,20 @@ impl HostBuilder {
         self
     }
 
+    /// The application's own tenant: schedules fire in it, and its owners are the operators.
+    #[must_use]
+    pub fn home(mut self, tenant: Tenant) -> Self {
+        self.home = tenant;
+        self
+    }
+
+    /// Where the names of all tenants are read, for schedules that fire in each.
+    #[must_use]
+    pub fn tenants(mut self, list: Uri) -> Self {
+        self.tenants = Some(list);
+        self
+    }
+
     /// The key that signs passes.
     #[must_use]
     pub fn key(mut self, key: SigningKey) -> Self {
@@ -122,17 +145,28 @@ impl HostBuilder {
         let space = Space::new(self.services).map_err(|error| Fault::bad_input("start", error.to_string()))?;
         let space = Arc::new(space);
         self.ports.records.open(space.clone()).await?;
+        let retention = housekeeping::retention(&space, &self.settings)?;
+        let log_end = match space.has_every_node() {
+            true => self.ports.records.events(None, 0).await?.end,
+            false => 0,
+        };
         let inner = Inner {
             space,
+            retention,
+            log_end: Mutex::new(log_end),
             ports: self.ports,
             handlers: self.handlers,
             settings: self.settings,
             assets: self.assets,
             key: self.key,
+            home: self.home,
+            tenants: self.tenants,
             breakers: Breakers::default(),
             last_id: Mutex::default(),
         };
-        Ok(Host { inner: Arc::new(inner) })
+        let host = Host { inner: Arc::new(inner) };
+        host.plan_schedules().await?;
+        Ok(host)
     }
 }
 
@@ -158,12 +192,19 @@ impl Host {
             settings: HashMap::new(),
             assets: HashMap::new(),
             key: SigningKey::new("k0", key),
+            home: Tenant::only(),
+            tenants: None,
         }
     }
 
     /// The services.
     pub fn space(&self) -> &Arc<Space> {
         &self.inner.space
+    }
+
+    /// The application's own tenant, whose owners are the operators.
+    pub fn home(&self) -> &Tenant {
+        &self.inner.home
     }
 
     /// The engines.
@@ -182,7 +223,7 @@ impl Host {
     }
 
     /// A message from outside, with a new id and the time.
-    pub fn message(&self, kind: Kind, uri: crate::Uri, tenant: crate::Tenant) -> Msg {
+    pub fn message(&self, kind: Kind, uri: Uri, tenant: Tenant) -> Msg {
         Msg::new(kind, uri, tenant, self.inner.id(), self.inner.ports.clock.now_ms())
     }
 
@@ -248,9 +289,10 @@ impl Host {
             check_reply(&call, &msg.head, &reply)?;
             // Nobody waits for the answer to a queued message, so there is nobody to refuse.
             let refusal = reply.refusal.take().filter(|_| call.settle.is_none());
-            let Some(commit) = self.commit_of(&call, &msg.head, &mut reply)? else {
+            let Some(mut commit) = self.commit_of(&call, &msg.head, &mut reply)? else {
                 return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, None)), Err);
             };
+            self.stow(&mut commit).await?;
             match self.inner.ports.records.commit(commit).await {
                 Ok(committed) => {
                     self.announce(&msg.head, &mut reply.effects, &committed);
@@ -302,7 +344,7 @@ impl Host {
     fn outbox(&self, service: usize, head: &Head, effects: &Effects, now_ms: i64) -> Result<Vec<Outgoing>, Fault> {
         let space = &self.inner.space;
         let name = space.services[service].name;
-        let envelope = |kind: &Kind, uri: &crate::Uri, data: Value| Envelope {
+        let envelope = |kind: &Kind, uri: &Uri, data: Value| Envelope {
             id: self.inner.id(),
             source: format!("service/{name}"),
             kind: kind.clone(),
@@ -331,13 +373,7 @@ impl Host {
                 is_event: false,
             })
         });
-        let all: Vec<Outgoing> = events.chain(sends).collect::<Result<_, Fault>>()?;
-        match all.iter().find(|out| out.envelope.data.to_string().len() > crate::DATA_BYTES_MAX) {
-            Some(out) => {
-                Err(Fault::bug(format!("{name}: the message on {} carries more than 192 KiB", out.envelope.uri)))
-            }
-            None => Ok(all),
-        }
+        events.chain(sends).collect()
     }
 }
 
@@ -368,6 +404,9 @@ fn check_reply(call: &Call<'_>, head: &Head, reply: &Reply<Data>) -> Result<(), 
     if changes && binding.is_relay {
         return Err(Fault::bug(format!("{} with effects, although it is a relay", place())));
     }
+    if changes && binding.is_every_node {
+        return Err(Fault::bug(format!("{} with effects, although it runs on every node", place())));
+    }
     if changes && head.kind.is_safe() && !binding.has_effects {
         return Err(Fault::bug(format!("{} with effects, although reading changes nothing", place())));
     }
@@ -381,7 +420,7 @@ fn check_reply(call: &Call<'_>, head: &Head, reply: &Reply<Data>) -> Result<(), 
     Ok(())
 }
 
-fn automatic_event(outcome: &Outcome) -> Option<(Kind, crate::Uri)> {
+fn automatic_event(outcome: &Outcome) -> Option<(Kind, Uri)> {
     match outcome {
         Outcome::Created(uri) => Some((event("created"), uri.clone())),
         Outcome::Changed(uri) => Some((event("changed"), uri.clone())),

@@ -16,6 +16,7 @@ pub mod flow;
 mod function;
 mod handler;
 mod host;
+mod housekeeping;
 mod id;
 mod msg;
 pub mod operator;
@@ -23,6 +24,7 @@ pub mod outside;
 mod pattern;
 pub mod ports;
 mod reply;
+mod schedule;
 mod secret;
 mod service;
 mod signed;
@@ -32,8 +34,8 @@ mod uri;
 pub use answer::{Answer, AnswerBody};
 pub use datum::{Datum, Row, Rows, Statement};
 pub use effects::{
-    BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, Otherwise, SendMsg, Slot, Start, Write,
-    fill_slots,
+    BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, MESSAGE_BYTES_MAX, Otherwise, SendMsg,
+    Slot, Start, Write, fill_slots,
 };
 pub use env::Env;
 pub use fault::{Fault, FaultKind, FieldError};
@@ -46,8 +48,9 @@ pub use msg::{Data, Head, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, Tenant, 
 pub use pattern::{Pattern, PatternError, Router};
 pub use ports::{BoxFuture, Ports};
 pub use reply::{BlobRef, Body, Cookie, Html, Intake, Outcome, Reply, Stored};
+pub use schedule::{CatchUp, Due, Schedule, Tick, When};
 pub use secret::Secret;
-pub use service::{BODY_BYTES_MAX, Binding, Migration, Service, Setting, Stranger, Table, Who};
+pub use service::{BODY_BYTES_MAX, Binding, Migration, OnDead, Service, Setting, Stranger, Table, Who};
 pub use signed::{PASS_AGE_MS_MAX, Pass, PassError, SigningKey};
 pub use space::{HOPS_MAX, Space, StartError};
 pub use uri::{URI_BYTES_MAX, Uri, UriError};

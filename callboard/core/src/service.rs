@@ -2,7 +2,7 @@
 
 use crate::function::{Erased, Function, Input, erase};
 use crate::outside::Dependency;
-use crate::{Flow, Kind, Pattern, Statement};
+use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, When};
 use serde::Serialize;
 
 /// Who may call a function.
@@ -27,6 +27,16 @@ pub enum Stranger {
     NotFound,
 }
 
+/// What becomes of a lane when its first message is given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDead {
+    /// It goes on with the next message.
+    #[default]
+    Skip,
+    /// It waits until an operator has put the message back or thrown it away.
+    Hold,
+}
+
 /// One row of the binding table.
 #[derive(Clone)]
 pub struct Binding {
@@ -46,6 +56,10 @@ pub struct Binding {
     pub body_bytes_max: usize,
     /// How often a delivered message is tried before it becomes a dead letter.
     pub attempts_max: u32,
+    /// What becomes of its lane when a message is given up.
+    pub on_dead: OnDead,
+    /// Whether an event reaches every running process, and not only one of them.
+    pub is_every_node: bool,
     pub(crate) function: Erased,
 }
 
@@ -102,12 +116,16 @@ pub struct Service {
     pub statements: Vec<&'static Statement>,
     /// Its flows.
     pub flows: Vec<Flow>,
+    /// What it does by the clock.
+    pub schedules: Vec<Schedule>,
     /// What can be configured.
     pub settings: Vec<Setting>,
     /// Programs of the machine it runs as steps.
     pub tools: Vec<&'static str>,
     /// Systems outside it calls in steps.
     pub outside: Vec<Dependency>,
+    /// How many days events of a kind are kept, where it is not the usual time.
+    pub retention: Vec<(Kind, u32)>,
     /// Mistakes in the table, reported together at start.
     pub(crate) mistakes: Vec<String>,
 }
@@ -125,8 +143,10 @@ impl Service {
             migrations: Vec::new(),
             statements: Vec::new(),
             flows: Vec::new(),
+            schedules: Vec::new(),
             settings: Vec::new(),
             tools: Vec::new(),
+            retention: Vec::new(),
             outside: Vec::new(),
             mistakes: Vec::new(),
         }
@@ -158,6 +178,8 @@ impl Service {
                 is_relay: false,
                 body_bytes_max: BODY_BYTES_MAX,
                 attempts_max: 8,
+                on_dead: OnDead::Skip,
+                is_every_node: false,
                 function: erase(function),
             }),
             Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
@@ -197,6 +219,26 @@ impl Service {
         self.last(|binding| binding.attempts_max = attempts)
     }
 
+    /// What becomes of the lane when a message of the last row is given up.
+    #[must_use]
+    pub fn on_dead(self, on_dead: OnDead) -> Self {
+        self.last(|binding| binding.on_dead = on_dead)
+    }
+
+    /// An event of the last row reaches every process that runs at this time, for what is kept in its memory. The function
+    /// changes nothing in the records, and a process that is not running misses nothing: it begins with fresh memory.
+    #[must_use]
+    pub fn every_node(self) -> Self {
+        self.last(|binding| binding.is_every_node = true)
+    }
+
+    /// Events of this kind that the service publishes are kept so many days in the log.
+    #[must_use]
+    pub fn retention(mut self, kind: Kind, days: u32) -> Self {
+        self.retention.push((kind, days));
+        self
+    }
+
     /// Tables whose rows belong to tenants.
     #[must_use]
     pub fn tenants_tables(mut self, names: &[&'static str]) -> Self {
@@ -230,6 +272,79 @@ impl Service {
     pub fn flow(mut self, flow: Flow) -> Self {
         self.flows.push(flow);
         self
+    }
+
+    /// Runs a function whenever so many milliseconds of Unix time are full, as [`Due`](crate::Due) says.
+    #[must_use]
+    pub fn every<F, In, Out, Shape>(mut self, name: &'static str, every_ms: i64, function: F) -> Self
+    where
+        Shape: 'static,
+        F: Function<In, Out, Shape>,
+        In: Input,
+        Out: Serialize + Send + 'static,
+    {
+        if every_ms < 1 {
+            self.mistakes.push(format!("{}: schedule {name}: give it at least a millisecond", self.name));
+            return self;
+        }
+        self.schedule(name, When::Every { every_ms }, erase(function))
+    }
+
+    /// Runs a function as a cron expression of five fields says, in a time zone such as `Europe/Zurich`. A time that the
+    /// clocks leave out fires when they have moved on; one that they show twice fires once.
+    #[must_use]
+    pub fn cron<F, In, Out, Shape>(
+        mut self,
+        name: &'static str,
+        expression: &'static str,
+        zone: &'static str,
+        function: F,
+    ) -> Self
+    where
+        Shape: 'static,
+        F: Function<In, Out, Shape>,
+        In: Input,
+        Out: Serialize + Send + 'static,
+    {
+        match When::cron(expression, zone) {
+            Ok(when) => self.schedule(name, when, erase(function)),
+            Err(mistake) => {
+                self.mistakes.push(format!("{}: schedule {name}: {mistake}", self.name));
+                self
+            }
+        }
+    }
+
+    fn schedule(mut self, name: &'static str, when: When, function: Erased) -> Self {
+        if self.schedules.iter().any(|other| other.name == name) {
+            self.mistakes.push(format!("{}: schedule {name}: this name stands twice; rename one", self.name));
+        }
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') || name.is_empty() {
+            self.mistakes.push(format!("{}: schedule {name}: name it with letters, digits and dashes", self.name));
+        }
+        let catch_up = CatchUp::default();
+        self.schedules.push(Schedule { name, when, catch_up, is_each_tenant: false, function });
+        self
+    }
+
+    fn last_schedule(mut self, change: impl FnOnce(&mut Schedule)) -> Self {
+        match self.schedules.last_mut() {
+            Some(schedule) => change(schedule),
+            None => self.mistakes.push(format!("{}: an option stands before the first schedule", self.name)),
+        }
+        self
+    }
+
+    /// What becomes of times of the last schedule at which nothing ran.
+    #[must_use]
+    pub fn catch_up(self, catch_up: CatchUp) -> Self {
+        self.last_schedule(|schedule| schedule.catch_up = catch_up)
+    }
+
+    /// The last schedule fires in every tenant.
+    #[must_use]
+    pub fn each_tenant(self) -> Self {
+        self.last_schedule(|schedule| schedule.is_each_tenant = true)
     }
 
     /// Something that can be configured.

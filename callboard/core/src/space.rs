@@ -2,6 +2,7 @@
 
 use crate::flow::step_name;
 use crate::ports::Lane;
+use crate::schedule::{due_name, tick_name};
 use crate::service::{Binding, Service};
 use crate::{Flow, Kind, Router, Uri};
 use std::collections::{HashMap, HashSet};
@@ -30,7 +31,22 @@ pub(crate) struct At {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Binding(At),
-    Step { service: usize, flow: usize, step: usize, is_undo: bool },
+    Step {
+        service: usize,
+        flow: usize,
+        step: usize,
+        is_undo: bool,
+    },
+    /// The message of a schedule.
+    Tick {
+        service: usize,
+        schedule: usize,
+    },
+    /// What a schedule fires.
+    Due {
+        service: usize,
+        schedule: usize,
+    },
 }
 
 /// Everything that is wrong with the tables of the services, found together.
@@ -74,6 +90,10 @@ impl Space {
                 let side = if matches!(row.kind, Kind::Event(_)) { &mut self.events } else { &mut self.calls };
                 side.entry(row.kind.clone()).or_default().insert(&row.pattern, at);
                 self.targets.insert(binding_name(table.name, row), Target::Binding(at));
+            }
+            for (schedule, row) in table.schedules.iter().enumerate() {
+                self.targets.insert(tick_name(table.name, row.name), Target::Tick { service, schedule });
+                self.targets.insert(due_name(table.name, row.name), Target::Due { service, schedule });
             }
             for (flow, row) in table.flows.iter().enumerate() {
                 for step in 0..row.steps.len() {
@@ -119,8 +139,23 @@ impl Space {
 
     /// The lanes an event goes to: one for every binding that matches, FIFO per URI.
     pub fn event_lanes(&self, kind: &Kind, uri: &Uri) -> Vec<Lane> {
-        let matches = self.events.get(kind).map(|router| router.find_all(uri)).unwrap_or_default();
-        matches.into_iter().map(|at| self.lane(at, uri, None)).collect()
+        let once = self.listeners(kind, uri).into_iter().filter(|at| !self.binding(*at).1.is_every_node);
+        once.map(|at| self.lane(at, uri, None)).collect()
+    }
+
+    fn listeners(&self, kind: &Kind, uri: &Uri) -> Vec<At> {
+        self.events.get(kind).map(|router| router.find_all(uri)).unwrap_or_default()
+    }
+
+    /// Names of the bindings that hear of an event in every process.
+    pub(crate) fn everywhere(&self, kind: &Kind, uri: &Uri) -> Vec<String> {
+        let rows = self.listeners(kind, uri).into_iter().map(|at| self.binding(at));
+        rows.filter(|(_, row)| row.is_every_node).map(|(service, row)| binding_name(service.name, row)).collect()
+    }
+
+    /// Whether some binding runs in every process.
+    pub fn has_every_node(&self) -> bool {
+        self.services.iter().any(|service| service.bindings.iter().any(|binding| binding.is_every_node))
     }
 
     /// The lane a message to one function goes to.
@@ -155,11 +190,17 @@ fn find_mistakes(services: &[Service]) -> Vec<String> {
         if !names.insert(service.name) {
             mistakes.push(format!("{}: two services have this name; rename one", service.name));
         }
+        if service.name == "schedule" {
+            mistakes.push("schedule: the kernel's own messages have this name; rename the service".to_owned());
+        }
         for binding in &service.bindings {
             let place = binding_name(service.name, binding);
             // Several services may listen to one event; a call has one answer.
             let scope = if matches!(binding.kind, Kind::Event(_)) { service.name } else { "" };
             let key = (binding.kind.clone(), format!("{scope}{}", binding.pattern.shape()));
+            if binding.is_every_node && !matches!(binding.kind, Kind::Event(_)) {
+                mistakes.push(format!("{place}: only events reach every node; bind an event, or drop `.every_node()`"));
+            }
             if let Some(other) = rows.insert(key, place.clone()) {
                 mistakes.push(format!("`{place}` and `{other}` answer the same URIs; change one pattern"));
             }

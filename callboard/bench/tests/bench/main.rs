@@ -1,9 +1,11 @@
 //! The runtime on the bench: what a commit promises, how messages are delivered, how flows end.
 
 mod commits;
+mod dead;
 mod delivery;
 mod flows;
 mod full;
 mod outside;
+mod schedules;
 mod shop;
 mod start;

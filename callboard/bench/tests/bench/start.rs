@@ -14,7 +14,7 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
-async fn open(folder: &Path, service: Service) -> Result<Host, Fault> {
+pub(crate) async fn open(folder: &Path, service: Service) -> Result<Host, Fault> {
     let entropy = Arc::new(SeededEntropy::new(1));
     let ports = Ports {
         records: Arc::new(Sqlite::new(Options { file: Some(folder.join("records.db")), readers: 2 }, entropy.clone())),
@@ -28,7 +28,7 @@ async fn open(folder: &Path, service: Service) -> Result<Host, Fault> {
     Host::builder(ports).service(service).build().await
 }
 
-async fn call(host: &Host, kind: Kind, uri: &str, data: serde_json::Value) -> serde_json::Value {
+pub(crate) async fn call(host: &Host, kind: Kind, uri: &str, data: serde_json::Value) -> serde_json::Value {
     let uri = Uri::parse(uri).expect("a URI");
     let mut msg = host.message(kind, uri, Tenant::only()).with_data(Data::json(&data));
     msg.head_mut().principal = Principal::person("p", &["editor"]);

@@ -31,7 +31,7 @@ impl Host {
         fault: &Fault,
         now_ms: i64,
     ) -> Result<(), Fault> {
-        let msg = self.delivered(delivery);
+        let msg = self.delivered(delivery, serde_json::Value::Null);
         let commit = Commit {
             service: self.inner.space.services[service].name,
             head: msg.head,

@@ -170,10 +170,9 @@ impl Kernel {
         fate: &Fate,
         now_ms: i64,
     ) -> rusqlite::Result<()> {
-        if !self.has(settle) {
-            return outbox::note_stale(connection, settle, now_ms);
-        }
         match fate {
+            Fate::Release if !self.has(settle) => Ok(()),
+            _ if !self.has(settle) => outbox::note_stale(connection, settle, now_ms),
             Fate::Retry { at_ms } => connection
                 .prepare_cached("UPDATE kernel_lane SET due_ms = ?2 WHERE lane = ?1")?
                 .execute(params![settle.lane, at_ms])

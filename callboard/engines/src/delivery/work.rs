@@ -1,0 +1,172 @@
+//! Messages in work: each in a task of its own, bounded in all and by target, so that a slow target holds up only itself.
+
+use callboard::ports::{Delivery, Fate, Settle, TARGET_MAX};
+use callboard::{Fault, Host};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::task::{AbortHandle, Id, JoinSet};
+
+/// Most messages in work at once.
+const IN_WORK_MAX: usize = 512;
+/// How long what is in work may go on when the loop is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+/// Pause before a message is tried again whose failure could not be recorded.
+const RECORD_PAUSE_MS: i64 = 5_000;
+
+/// What is in work.
+pub(super) struct Work {
+    host: Host,
+    tasks: JoinSet<()>,
+    claims: HashMap<Id, Claim>,
+    by_target: HashMap<String, usize>,
+}
+
+struct Claim {
+    settle: Settle,
+    target: String,
+    task: AbortHandle,
+}
+
+impl Work {
+    pub(super) fn new(host: Host) -> Self {
+        Self { host, tasks: JoinSet::new(), claims: HashMap::new(), by_target: HashMap::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.tasks.len() >= IN_WORK_MAX
+    }
+
+    /// Targets that have as many messages in work as they may.
+    pub(super) fn busy(&self) -> Vec<String> {
+        self.by_target.iter().filter(|(_, count)| **count >= TARGET_MAX).map(|(target, _)| target.clone()).collect()
+    }
+
+    /// Takes what is due and begins it. Gives how many.
+    pub(super) async fn take(&mut self) -> Result<usize, Fault> {
+        if self.is_full() {
+            return Ok(0);
+        }
+        let free = IN_WORK_MAX - self.tasks.len();
+        let now_ms = self.host.ports().clock.now_ms();
+        let deliveries = self.host.ports().records.claim(free, &self.busy(), now_ms).await?;
+        let count = deliveries.len();
+        for delivery in deliveries {
+            *self.by_target.entry(delivery.target.clone()).or_default() += 1;
+            let (settle, target) = (delivery.settle, delivery.target.clone());
+            let task = self.tasks.spawn(handle(self.host.clone(), delivery));
+            self.claims.insert(task.id(), Claim { settle, target, task });
+        }
+        Ok(count)
+    }
+
+    /// Waits until one is done; for ever where nothing is in work.
+    pub(super) async fn next_done(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            None => return std::future::pending().await,
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => error.id(),
+        };
+        if let Some(claim) = self.claims.remove(&id)
+            && let Some(count) = self.by_target.get_mut(&claim.target)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_target.remove(&claim.target);
+            }
+        }
+    }
+
+    /// Keeps the claims. What has gone to somebody else meanwhile is stopped: it could not settle any more.
+    pub(super) async fn renew(&mut self) {
+        if self.claims.is_empty() {
+            return;
+        }
+        let claims: Vec<Settle> = self.claims.values().map(|claim| claim.settle).collect();
+        let now_ms = self.host.ports().clock.now_ms();
+        match self.host.ports().records.renew(&claims, now_ms).await {
+            Ok(lost) => {
+                for claim in self.claims.values().filter(|claim| lost.contains(&claim.settle)) {
+                    tracing::warn!(message.target = claim.target, "a claim was lost to another process");
+                    claim.task.abort();
+                }
+            }
+            Err(fault) => {
+                tracing::warn!(fault.code = fault.code, fault.detail = fault.detail, "claims cannot be renewed");
+            }
+        }
+    }
+
+    /// Lets what is in work finish for a moment, and gives the rest back untried.
+    pub(super) async fn finish(mut self) {
+        let all_done = async {
+            while self.len() > 0 {
+                self.next_done().await;
+            }
+        };
+        if tokio::time::timeout(GRACE, all_done).await.is_ok() {
+            return;
+        }
+        tracing::info!(messages.dropped = self.len(), "what is still in work begins anew at the next start");
+        self.tasks.shutdown().await;
+        let now_ms = self.host.ports().clock.now_ms();
+        for claim in self.claims.values() {
+            // Where this fails the lease ends by itself, and one attempt too many is counted.
+            drop(self.host.ports().records.fail(claim.settle, Fate::Release, now_ms).await);
+        }
+    }
+}
+
+/// Runs something of a delivery within its time. A panic of a function is its failure and not ours.
+pub(super) async fn attempt(
+    host: &Host,
+    delivery: &Delivery,
+    work: impl Future<Output = Result<(), Fault>> + Send + 'static,
+) -> Result<(), Fault> {
+    let limit = Duration::from_millis(host.timeout_ms(delivery));
+    // A task of its own catches a panic; in a set, so that it ends with us.
+    let mut task = JoinSet::new();
+    task.spawn(tokio::time::timeout(limit, work));
+    match task.join_next().await {
+        None => Ok(()),
+        Some(Ok(Ok(result))) => result,
+        Some(Ok(Err(_))) => Err(Fault::unavailable("timeout", format!("it took longer than {} s", limit.as_secs()))),
+        Some(Err(panic)) => Err(Fault::bug(format!("a function panicked: {panic}"))),
+    }
+}
+
+async fn handle(host: Host, delivery: Delivery) {
+    let work = {
+        let (host, delivery) = (host.clone(), delivery.clone());
+        async move { host.deliver(&delivery).await }
+    };
+    let Err(fault) = attempt(&host, &delivery, work).await else { return };
+    complain(&delivery, &fault);
+    if let Err(fault) = host.fail(&delivery, &fault).await {
+        tracing::error!(
+            fault.code = fault.code,
+            fault.detail = fault.detail,
+            "the failure of a message cannot be recorded"
+        );
+        let now_ms = host.ports().clock.now_ms();
+        let later = Fate::Retry { at_ms: now_ms + RECORD_PAUSE_MS };
+        // Where even this fails, the message is free again in memory and due as it was.
+        drop(host.ports().records.fail(delivery.settle, later, now_ms).await);
+    }
+}
+
+pub(super) fn complain(delivery: &Delivery, fault: &Fault) {
+    tracing::warn!(
+        tenant.id = %delivery.envelope.tenant,
+        message.id = %delivery.envelope.id,
+        message.target = delivery.target,
+        message.attempt = delivery.attempt,
+        fault.code = fault.code,
+        fault.detail = fault.detail,
+        "a message failed: {}",
+        fault.message
+    );
+}
