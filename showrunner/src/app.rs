@@ -39,6 +39,7 @@ pub(crate) fn all_services() -> Vec<Service> {
         catalogue::service(),
         media::service(),
         watching::service(),
+        payments::service(),
         site::service(),
         studio::service(),
     ]

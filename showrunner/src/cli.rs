@@ -53,6 +53,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Simulate the payment service on this machine, with everything that can go wrong
+    PaymentsSimulator(PaymentsSimulator),
     /// Make a channel
     Tenant {
         #[command(flatten)]
@@ -94,6 +96,22 @@ pub(crate) struct Up {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct PaymentsSimulator {
+    /// Address and port, of this machine only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4242")]
+    pub(crate) listen: String,
+    /// The secret key it takes
+    #[arg(long, default_value = "sk_test_simulator")]
+    pub(crate) key: String,
+    /// Where its webhooks go, such as `http://localhost:8080/api/payments/webhook`
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+    /// The secret that signs them
+    #[arg(long, default_value = "whsec_simulator")]
+    pub(crate) webhook_secret: String,
+}
+
+#[derive(Args, Debug)]
 #[command(after_help = CALL_HELP)]
 pub(crate) struct Call {
     /// Folder of records, blobs and the signing key; stands before the method
@@ -126,7 +144,7 @@ impl Cli {
             Command::Up(Up { folder, .. }) | Command::Config { folder } => folder.folder.as_ref(),
             Command::Tenant { folder, .. } | Command::Owner { folder, .. } => folder.folder.as_ref(),
             Command::Call(call) => call.folder.as_ref(),
-            Command::Map { .. } => None,
+            Command::Map { .. } | Command::PaymentsSimulator(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@ mod drawings;
 mod log;
 mod manual;
 mod map;
+mod payments_simulator;
 #[cfg(test)]
 mod readmes;
 mod settings;
@@ -62,6 +63,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
             log::start(&settings)?;
             block_on(up::run(&settings, arguments))?;
         }
+        Command::PaymentsSimulator(arguments) => block_on(payments_simulator::run(arguments))?,
         Command::Call(arguments) => {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -113,6 +113,14 @@ impl Settings {
         &self.entries.get(name).expect("settings of the program are listed in OWN").value
     }
 
+    /// The same settings, with another value for one.
+    pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.value = value;
+        }
+        self
+    }
+
     /// The data folder.
     pub(crate) fn data(&self) -> PathBuf {
         PathBuf::from(self.get("data"))

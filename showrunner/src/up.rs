@@ -3,6 +3,7 @@
 use crate::app::{self, App};
 use crate::cli::Up;
 use crate::demo;
+use crate::payments_simulator::{self, Terms};
 use crate::print;
 use crate::settings::Settings;
 use callboard::{Fault, Tenant, Uri};
@@ -20,6 +21,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let listen = settings.get("listen");
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
+    let settings = &with_payments(settings, arguments, &address.to_string()).await?;
     let app = app::open(settings).await?;
     let (stop, stopped) = watch::channel(false);
     let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
@@ -37,6 +39,30 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
         result = finished => result,
         () = told_to_end() => Ok(()),
     }
+}
+
+/// The demo takes tips with test cards, from a payment service that is simulated in this process, unless a real one is set.
+async fn with_payments(settings: &Settings, arguments: &Up, address: &str) -> Result<Settings, Fault> {
+    if !arguments.demo || !settings.get("payments.stripe_url").is_empty() {
+        return Ok(settings.clone());
+    }
+    let secret =
+        || getrandom::u64().map(|number| format!("{number:016x}")).map_err(|error| Fault::bug(error.to_string()));
+    let terms = Terms {
+        key: format!("sk_test_{}", secret()?),
+        webhook_secret: format!("whsec_{}", secret()?),
+        webhook: Some(format!("http://{}/api/payments/webhook", readable(address))),
+    };
+    let listener = payments_simulator::bind("127.0.0.1:0").await?;
+    let bank = listener.local_addr().map_err(|error| Fault::bug(error.to_string()))?;
+    let settings = settings
+        .clone()
+        .with("payments.stripe_url", format!("http://{bank}"))
+        .with("payments.stripe_key", terms.key.clone())
+        .with("payments.stripe_webhook_secret", terms.webhook_secret.clone())
+        .with("payments.test_cards", "yes".to_owned());
+    tokio::spawn(payments_simulator::serve(listener, terms));
+    Ok(settings)
 }
 
 async fn greet(settings: &Settings, arguments: &Up, app: &App, url: &str) -> Result<(), Fault> {
@@ -95,7 +121,7 @@ async fn wait(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Waits for Ctrl-C or a polite request to end.
-async fn told_to_end() {
+pub(crate) async fn told_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

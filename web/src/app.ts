@@ -1,5 +1,6 @@
 // What every viewer page loads: theme, header, rows, forms, strip. The player is a bundle of its own.
 import { carousels } from "./site/carousel";
+import { follow } from "./site/follow";
 import { forms } from "./site/forms";
 import { header } from "./site/header";
 import { strip } from "./site/strip";
@@ -11,6 +12,7 @@ header();
 themeSwitch();
 carousels();
 forms();
+follow();
 strip();
 transitions();
 waiting();

@@ -40,6 +40,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("site::series::", include_str!("series.rs")),
     ("site::sign_in::", include_str!("sign_in.rs")),
     ("site::theme::", include_str!("theme.rs")),
+    ("site::tip::", include_str!("tip.rs")),
     ("site::watch::", include_str!("watch.rs")),
 ];
 

@@ -218,3 +218,106 @@ pub(crate) struct Position {
     pub(crate) position_ms: u64,
     pub(crate) duration_ms: u64,
 }
+
+/// `GET /payments/offer`
+#[derive(Debug, Deserialize)]
+pub(crate) struct Offer {
+    pub(crate) is_open: bool,
+    pub(crate) amounts: Vec<Money>,
+    pub(crate) least: Money,
+    pub(crate) most: Money,
+    pub(crate) note_chars_max: usize,
+    pub(crate) cards: Vec<TestCard>,
+    #[serde(default)]
+    pub(crate) away: Option<String>,
+}
+
+/// An amount, as it is shown.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Money {
+    pub(crate) text: String,
+}
+
+/// A card to try with.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TestCard {
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
+/// `GET /me/tips`
+#[derive(Debug, Deserialize)]
+pub(crate) struct Tips {
+    pub(crate) items: Vec<Tip>,
+}
+
+/// `GET /tips/{id}`
+#[derive(Debug, Deserialize)]
+pub(crate) struct Tip {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) from: Option<String>,
+    pub(crate) anonymous: bool,
+    pub(crate) series_title: String,
+    pub(crate) amount_text: String,
+    pub(crate) note: String,
+    pub(crate) state: TipState,
+    pub(crate) stages: Vec<TipStage>,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) receipt: Option<String>,
+}
+
+/// A step on the way of a tip.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TipStage {
+    pub(crate) word: String,
+    pub(crate) is_done: bool,
+}
+
+/// Where a tip stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TipState {
+    Pending,
+    Received,
+    Failed,
+    Stuck,
+    Refunding,
+    Refunded,
+}
+
+impl Tip {
+    /// Whether nothing happens to it any more by itself.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(self.state, TipState::Pending | TipState::Refunding)
+    }
+
+    /// Whether nobody knows what was charged.
+    pub(crate) fn is_kept_unclear(&self) -> bool {
+        self.state == TipState::Stuck
+    }
+
+    /// Whether nothing was kept.
+    pub(crate) fn is_failed(&self) -> bool {
+        self.state == TipState::Failed
+    }
+
+    /// Whether how far it is says something.
+    pub(crate) fn shows_stages(&self) -> bool {
+        matches!(self.state, TipState::Pending | TipState::Received)
+    }
+
+    /// Its state in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.state {
+            TipState::Pending => "Under way",
+            TipState::Received => "Received",
+            TipState::Failed => "Did not go through",
+            TipState::Stuck => "Being looked at",
+            TipState::Refunding => "Being given back",
+            TipState::Refunded => "Given back",
+        }
+    }
+}

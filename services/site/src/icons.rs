@@ -16,6 +16,8 @@ pub(crate) fn icon(name: &str) -> String {
         "studio" => ("icon", "M4 7h16v13H4zM4 7l3-4M9.5 7l3-4M15 7l3-4M4 11h16"),
         "theme" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18v18"),
         "info" => ("icon", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 11v5M12 7.5v.5"),
+        "heart" => ("icon", "M12 20C3 14 4 6 8.5 5.5c2 0 3 1.5 3.5 3 .5-1.5 1.5-3 3.5-3C20 6 21 14 12 20z"),
+        "check" => ("icon", "M4 12l6 6L20 6"),
         "close" => ("icon", "M6 6l12 12M18 6L6 18"),
         "code" => ("icon", "M8 7l-5 5 5 5M16 7l5 5-5 5"),
         "upload" => ("icon", "M12 16V4M7 9l5-5 5 5M4 20h16"),

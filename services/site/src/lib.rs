@@ -16,6 +16,7 @@ mod pictures;
 mod series;
 mod sign_in;
 mod theme;
+mod tip;
 mod watch;
 mod wording;
 
@@ -30,6 +31,11 @@ pub fn service() -> Service {
         .on(Page, "/", home::show, Anyone, Denied)
         .on(Page, "/series/{slug}", series::show, Anyone, Denied)
         .on(Page, "/series/{slug}/{season}", series::show_season, Anyone, Denied)
+        .on(Page, "/series/{slug}/tip", tip::show_form, SignedIn, Denied)
+        .on(Form, "/series/{slug}/tip", tip::give, SignedIn, Denied)
+        .relay()
+        .on(Page, "/me/tips", tip::show_own, SignedIn, Denied)
+        .on(Page, "/me/tips/{id}", tip::show_status, SignedIn, Denied)
         .on(Page, "/watch/{pid}", watch::find, Anyone, Denied)
         .on(Page, "/watch/{pid}/{slug}", watch::show, Anyone, Denied)
         .relay()

@@ -2,8 +2,9 @@
 
 use crate::art::hue_step;
 use crate::card::{Badge, CardView};
-use crate::contracts::{Access, BySlug, Episode, Position, Positions, Season, Seasons, Series};
+use crate::contracts::{Access, BySlug, Episode, Offer, Position, Positions, Season, Seasons, Series};
 use crate::frame::Frame;
+use crate::home::found;
 use askama::Template;
 use callboard::{Env, Fault, Html, Msg, Reply, uri};
 use serde::Deserialize;
@@ -19,6 +20,7 @@ struct Page<'a> {
     is_unlisted: bool,
     episode_count: usize,
     play: Option<Play>,
+    takes_tips: bool,
     season_links: Vec<u32>,
     shown_season: Option<u32>,
     seasons: Vec<SeasonView>,
@@ -83,6 +85,7 @@ async fn answer(env: &Env, msg: &Msg<Wanted>, shown_season: Option<u32>) -> Resu
         is_unlisted: series.access != Access::Public,
         episode_count: episodes().count(),
         play: play(episodes(), &positions),
+        takes_tips: takes_tips(env).await?,
         season_links: seasons.iter().map(|season| season.number).collect(),
         shown_season,
         seasons: seasons
@@ -94,6 +97,12 @@ async fn answer(env: &Env, msg: &Msg<Wanted>, shown_season: Option<u32>) -> Resu
         series: &series,
     };
     page.answer(&view)
+}
+
+/// Whether the button to give stands there: not where payments run elsewhere or are closed.
+async fn takes_tips(env: &Env) -> Result<bool, Fault> {
+    let offer = found(env.call::<Offer>("/payments/offer").await)?;
+    Ok(offer.is_some_and(|offer| offer.is_open && !offer.cards.is_empty()))
 }
 
 fn moved(slug: &str, season: Option<u32>) -> Result<String, Fault> {

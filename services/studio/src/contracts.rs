@@ -107,3 +107,18 @@ pub(crate) struct Asset {
     #[serde(default)]
     pub(crate) reason: Option<String>,
 }
+
+/// A tip.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Tip {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) from: Option<String>,
+    pub(crate) series_title: String,
+    pub(crate) amount_text: String,
+    pub(crate) note: String,
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    pub(crate) created_ms: i64,
+}

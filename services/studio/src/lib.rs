@@ -7,6 +7,7 @@ mod form;
 mod frame;
 mod icons;
 mod series;
+mod tips;
 mod wording;
 
 use callboard::Kind::{Form, Page};
@@ -27,6 +28,9 @@ pub fn service() -> Service {
         .relay()
         .on(Page, "/studio/series/{id}/episodes/new", episodes::show_new, EDITOR, Denied)
         .on(Form, "/studio/series/{id}/episodes", episodes::create, EDITOR, Denied)
+        .relay()
+        .on(Page, "/studio/tips", tips::list, EDITOR, Denied)
+        .on(Form, "/studio/tips/{id}/refund", tips::refund, Who::Role("owner"), Denied)
         .relay()
         .on(Page, "/studio/episodes/{id}", episodes::show, EDITOR, Denied)
         .on(Form, "/studio/episodes/{id}", episodes::change, EDITOR, Denied)

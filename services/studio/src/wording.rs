@@ -60,6 +60,19 @@ impl State {
         Self { icon, word, tone }
     }
 
+    /// Where a tip stands.
+    pub(crate) fn of_tip(state: &str) -> Self {
+        let (icon, word, tone) = match state {
+            "pending" => ("clock", "Under way", "warn"),
+            "received" => ("check", "Received", "good"),
+            "failed" => ("info", "Not charged", ""),
+            "refunding" => ("clock", "Being given back", "warn"),
+            "refunded" => ("out", "Given back", ""),
+            _ => ("info", "Needs a look", "bad"),
+        };
+        Self { icon, word, tone }
+    }
+
     /// Who may see an item.
     pub(crate) fn of_access(access: &str, is_active: bool) -> Self {
         let (icon, word) = match access {

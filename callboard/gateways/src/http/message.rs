@@ -11,7 +11,7 @@ use std::borrow::Cow;
 const CREDENTIAL_BYTES_MAX: usize = 512;
 
 /// The only headers that reach functions; everything else a stranger may write stays outside.
-const FORWARDED: [&str; 11] = [
+const FORWARDED: [&str; 12] = [
     "if-match",
     "if-none-match",
     "upload-length",
@@ -23,6 +23,7 @@ const FORWARDED: [&str; 11] = [
     "content-type",
     "user-agent",
     "accept-language",
+    "stripe-signature",
 ];
 
 /// The kind of a call on a resource.

@@ -22,6 +22,10 @@ fn channel() -> Service {
         .on(Get, "/episodes/{id}", episode, Anyone, Denied)
         .on(Post, "/episodes/{id}/playback", playback, Anyone, Denied)
         .on(Get, "/access/episodes/{id}", access, Anyone, Denied)
+        .on(Get, "/payments/offer", offer, Anyone, Denied)
+        .on(Post, "/tips", give, SignedIn, Denied)
+        .on(Get, "/tips/{id}", tip, SignedIn, Denied)
+        .on(Get, "/me/tips", tips, SignedIn, Denied)
         .on(Get, "/me", me, SignedIn, Denied)
         .on(Get, "/me/positions", positions, SignedIn, Denied)
         .on(Get, "/me/positions/{id}", position, SignedIn, Denied)
@@ -185,4 +189,50 @@ async fn sign_up(_: Env, msg: Msg<Value>) -> Answer {
 
 async fn sign_out(_: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
     Ok(Reply::nothing().cookie(Cookie { name: "session", value: String::new(), age_s: 0 }))
+}
+
+async fn offer(env: Env, _: Msg<Empty>) -> Answer {
+    let money = |amount: i64| json!({"amount": amount * 100, "text": format!("€{amount}.00")});
+    let away = (env.tenant().as_str() == "away").then_some("payments are away for the moment");
+    Ok(Reply::ok(
+        json!({"is_open": env.tenant().as_str() != "empty", "currency": "eur", "amounts": [money(3), money(5)], "least": money(1),
+        "most": money(500), "note_chars_max": 200, "cards": [{"id": "pm_a", "name": "Card A"}, {"id": "pm_b", "name": "Card B"}],
+        "away": away, "version": 1}),
+    ))
+}
+
+/// The id of what was given tells what was sent; 7 is an amount that is refused.
+async fn give(env: Env, msg: Msg<Value>) -> Answer {
+    if env.tenant().as_str() == "away" {
+        return Err(Fault::unavailable("outside.away", "payments are away for the moment"));
+    }
+    if msg.data["amount_text"] == "7" {
+        return Err(Fault::bad_input("tip.amount", "too much").field("amount", "give less"));
+    }
+    let id = format!("{}-{}-{}", msg.data["series"], msg.data["amount_text"], msg.data["anonymous"]).replace('"', "");
+    Ok(Reply::ok(json!({"id": id})))
+}
+
+fn one_tip(id: &str) -> Value {
+    let stage = |word: &str, is_done: bool| json!({"id": word, "word": word, "is_done": is_done});
+    let (receipt, reason) = match id {
+        "received" => (json!("T-1"), Value::Null),
+        "failed" => (Value::Null, json!("the card was declined; use another card")),
+        "pending" => (Value::Null, json!("the bank has not decided yet")),
+        _ => (Value::Null, Value::Null),
+    };
+    json!({"id": id, "from": "Vera", "anonymous": true, "series": "s1", "series_title": "Tides", "amount_text": "€5.00", "note": "More <b>sea</b>",
+        "state": id, "stages": [stage("Paid", true), stage("Told", id == "received")], "reason": reason, "receipt": receipt})
+}
+
+async fn tip(_: Env, msg: Msg<Empty>) -> Answer {
+    match msg.param("id") {
+        id @ ("received" | "failed" | "pending" | "stuck" | "refunding" | "refunded") => Ok(Reply::ok(one_tip(id))),
+        _ => Err(Fault::not_found("tip.not_found", "there is no such tip, or it is not yours to see")),
+    }
+}
+
+async fn tips(env: Env, _: Msg<Data>) -> Answer {
+    let items = if env.tenant().as_str() == "empty" { vec![] } else { vec![one_tip("received"), one_tip("failed")] };
+    Ok(Reply::ok(json!({"items": items, "next": null})))
 }

@@ -254,3 +254,60 @@ async fn the_accent_is_a_stylesheet_of_its_own() {
     let css = text(&bench.nobody().page("/theme.css?v=3").await.expect("a stylesheet"));
     assert_eq!(css, ":root{--accent:light-dark(#c2410c,#ff7a3d);--on-accent:light-dark(#ffffff,#1a0d05)}\n");
 }
+
+#[tokio::test]
+async fn a_tip_is_given_in_a_form_that_needs_no_script() {
+    let bench = bench().await;
+    assert_eq!(bench.nobody().page("/series/tides/tip").await.expect_err("sign in first").status(), 401);
+    assert_eq!(bench.nobody().form("/series/tides/tip", "amount=5").await.expect_err("sign in first").status(), 401);
+    assert_snapshot!("tip_form", read(bench.viewer().page("/series/tides/tip").await));
+    let given = bench.viewer().form("/series/tides/tip", "amount=%E2%82%AC5.00&other=&note=x&card=pm_a&key=k").await;
+    assert_eq!(location(given), "/me/tips/s1-%E2%82%AC5.00-false");
+    let other = bench.viewer().form("/series/tides/tip", "amount=%E2%82%AC5.00&other=4&anonymous=on&card=pm_a").await;
+    assert_eq!(location(other), "/me/tips/s1-4-true");
+    assert_eq!(bench.viewer().page("/series/none/tip").await.expect_err("no series").status(), 404);
+}
+
+#[tokio::test]
+async fn a_wrong_tip_comes_back_with_what_was_typed() {
+    let bench = bench().await;
+    let fields = "amount=%E2%82%AC3.00&other=7&note=%3Cb%3E&anonymous=on&card=pm_b&key=k1";
+    let page = text(&bench.viewer().form("/series/tides/tip", fields).await.expect("the form again"));
+    assert!(page.contains("id=\"amount-error\">Give less.</p>") && page.contains("value=\"7\""), "{page}");
+    assert!(page.contains(">&#60;b&#62;</textarea>") && page.contains("name=\"anonymous\" checked"), "{page}");
+    assert!(page.contains("value=\"pm_b\" selected") && page.contains("name=\"key\" value=\"k1\""), "{page}");
+}
+
+#[tokio::test]
+async fn while_payments_are_away_the_form_says_so_and_keeps_what_was_typed() {
+    let bench = bench().await;
+    let viewer = bench.viewer().in_tenant("away");
+    let open = read(viewer.page("/series/tides/tip").await);
+    assert!(open.contains("Payments are away for the moment."), "{open}");
+    let sent = text(&viewer.form("/series/tides/tip", "other=4&note=Keep+me&card=pm_a").await.expect("the form again"));
+    assert!(sent.contains("role=\"alert\"") && sent.contains(">Keep me</textarea>"), "{sent}");
+}
+
+#[tokio::test]
+async fn how_a_tip_goes_is_a_page_that_is_the_receipt_in_the_end() {
+    let bench = bench().await;
+    assert_snapshot!("tip_received", read(bench.viewer().page("/me/tips/received").await));
+    let pending = text(&bench.viewer().with("mount", "/@demo").page("/me/tips/pending").await.expect("a page"));
+    assert!(
+        pending.contains("data-follow=\"/@demo/api/tips/pending\"") && pending.contains("It is tried again by itself."),
+        "{pending}"
+    );
+    let failed = read(bench.viewer().page("/me/tips/failed").await);
+    assert!(
+        failed.contains("The card was declined; use another card.") && failed.contains("Nothing was kept of it."),
+        "{failed}"
+    );
+    let stuck = read(bench.viewer().page("/me/tips/stuck").await);
+    assert!(stuck.contains("Whether it was charged is not certain."), "{stuck}");
+    assert_eq!(bench.viewer().page("/me/tips/none").await.expect_err("no tip").status(), 404);
+    assert_eq!(bench.nobody().page("/me/tips/received").await.expect_err("sign in first").status(), 401);
+    assert!(read(bench.viewer().page("/me/tips").await).contains("Did not go through"));
+    assert!(read(bench.viewer().in_tenant("empty").page("/me/tips").await).contains("Find a series"));
+    let answer = bench.viewer().page("/me/tips/received").await.expect("a page");
+    assert!(answer.headers.contains(&("cache-control", "private, no-store".to_owned())));
+}

@@ -22,6 +22,8 @@ pub(crate) fn services() -> Vec<Service> {
         .on(Get, "/episodes/{id}", episode, Anyone, Denied)
         .on(Patch, "/episodes/{id}", change, EDITOR, Denied)
         .on(Delete, "/episodes/{id}", remove, EDITOR, Denied)
+        .on(Get, "/tips", tips, EDITOR, Denied)
+        .on(Post, "/tips/{id}/refund", refund, Role("owner"), Denied)
         .on(Get, "/episodes/{id}/asset", asset, EDITOR, Denied)
         .on(Delete, "/episodes/{id}/asset", remove, EDITOR, Denied);
     vec![studio::service(), channel]
@@ -122,4 +124,27 @@ async fn change(_: Env, msg: Msg<Value>) -> Answer {
 
 async fn remove(_: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
     Ok(Reply::nothing())
+}
+
+async fn tips(env: Env, _: Msg<Data>) -> Answer {
+    let tip = |id: &str, from: Value, state: &str, reason: Value| {
+        json!({"id": id, "from": from, "series_title": "Tides", "amount_text": "€5.00", "note": "More <sea>", "state": state, "reason": reason,
+            "created_ms": 1_767_225_600_000_i64})
+    };
+    let items = match env.tenant().as_str() {
+        "empty" => vec![],
+        _ => vec![
+            tip("t1", json!("Vera"), "received", Value::Null),
+            tip("t2", Value::Null, "stuck", json!("nobody knows what was charged")),
+            tip("t3", json!("Vera"), "refunded", Value::Null),
+        ],
+    };
+    Ok(Reply::ok(json!({"items": items, "next": null})))
+}
+
+async fn refund(_: Env, msg: Msg<Empty>) -> Result<Reply, Fault> {
+    match msg.param("id") {
+        "t1" => Ok(Reply::nothing()),
+        _ => Err(Fault::conflict("tip.not_refundable", "only a tip that was received can be given back")),
+    }
 }

@@ -163,3 +163,19 @@ async fn pages_are_nobody_elses_and_have_nothing_inline() {
         }
     }
 }
+
+#[tokio::test]
+async fn tips_stand_in_a_table_and_only_an_owner_gives_back() {
+    let bench = bench().await;
+    for (who, status) in [(bench.nobody(), 401), (bench.viewer(), 403)] {
+        assert_eq!(who.page("/studio/tips").await.expect_err("not theirs").status(), status);
+        assert_eq!(who.form("/studio/tips/t1/refund", "").await.expect_err("not theirs").status(), status);
+    }
+    assert_eq!(bench.editor().form("/studio/tips/t1/refund", "").await.expect_err("not theirs").status(), 403);
+    assert!(!text(bench.editor().page("/studio/tips").await).contains("Give back"));
+    assert_snapshot!("tips", read(bench.owner().page("/studio/tips").await));
+    assert_eq!(location(bench.owner().form("/studio/tips/t1/refund", "").await), "/studio/tips");
+    let refused = read(bench.owner().form("/studio/tips/t3/refund", "").await);
+    assert!(refused.contains("Only a tip that was received can be given back."), "{refused}");
+    assert!(read(bench.editor().in_tenant("empty").page("/studio/tips").await).contains("See your series"));
+}
