@@ -1,6 +1,5 @@
 //! Queued messages: running the target of one, and what its failure means.
 
-use crate::flow::StepCall;
 use crate::host::Call;
 use crate::ports::{DeadReason, Delivery, Fate, Settle};
 use crate::schedule::is_tick;
@@ -19,9 +18,7 @@ impl Host {
     /// How long the target of a delivery may run, in milliseconds.
     pub fn timeout_ms(&self, delivery: &Delivery) -> u64 {
         match self.inner.space.target(&delivery.target) {
-            Some(Target::Step { service, flow, step, .. }) => {
-                self.inner.space.services[service].flows[flow].steps[step].timeout_ms
-            }
+            Some(Target::Flow(at)) => self.flow_timeout_ms(at),
             _ => 60_000,
         }
     }
@@ -66,8 +63,9 @@ impl Host {
                 let binding = Some(space.binding(at).1);
                 Call { service: at.service, function: &*space.binding(at).1.function, binding, settle, step: None }
             }
-            Target::Step { service, flow, step, is_undo } => {
-                self.step_call(delivery, (service, flow, step), is_undo)?
+            Target::Flow(at) => {
+                let msg = self.delivered(delivery, self.unstow(envelope).await?);
+                return self.deliver_flow(delivery, at, msg).await;
             }
             Target::Due { service, schedule } => {
                 let function = &*space.services[service].schedules[schedule].function;
@@ -109,7 +107,7 @@ impl Host {
     fn attempts_max(&self, target: Target) -> u32 {
         match target {
             Target::Binding(at) => self.inner.space.binding(at).1.attempts_max,
-            Target::Step { .. } | Target::Due { .. } => ATTEMPTS_MAX,
+            Target::Flow(_) | Target::Due { .. } => ATTEMPTS_MAX,
             // A schedule that is given up would never fire again.
             Target::Tick { .. } => u32::MAX,
         }
@@ -122,17 +120,13 @@ impl Host {
     pub async fn fail(&self, delivery: &Delivery, fault: &Fault) -> Result<(), Fault> {
         let now_ms = self.inner.ports.clock.now_ms();
         let target = self.inner.space.target(&delivery.target);
-        if let Some(Target::Step { service, step, is_undo, .. }) = target
-            && let Ok(step) = StepCall::read(&delivery.envelope.data, step, is_undo)
-        {
-            return self.fail_step(delivery, service, step, fault, now_ms).await;
-        }
         let (attempts_max, hold) = match target {
+            Some(Target::Flow(at)) => return self.fail_flow(delivery, at, fault, now_ms).await,
             Some(Target::Binding(at)) => {
                 let binding = self.inner.space.binding(at).1;
                 (binding.attempts_max, binding.on_dead == OnDead::Hold)
             }
-            Some(Target::Step { .. }) | None => (0, false),
+            None => (0, false),
             Some(target) => (self.attempts_max(target), false),
         };
         let is_tick = matches!(target, Some(Target::Tick { .. }));
@@ -171,7 +165,7 @@ impl Host {
         Ok(heard.collect())
     }
 
-    fn jitter(&self) -> u32 {
+    pub(crate) fn jitter(&self) -> u32 {
         let mut bytes = [0; 4];
         self.inner.ports.entropy.fill(&mut bytes);
         u32::from_le_bytes(bytes)

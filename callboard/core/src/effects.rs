@@ -1,6 +1,7 @@
 //! Effects as data: what should change, returned by a function and committed by the runtime, all or nothing.
 
-use crate::{Data, Datum, Fault, Kind, Statement, Uri};
+use crate::flow::Operation;
+use crate::{Data, Datum, Fault, Id, Kind, Secret, Statement, Uri};
 use serde::Serialize;
 use serde_json::Value;
 use std::ops::RangeInclusive;
@@ -86,6 +87,42 @@ pub struct Cancel {
     pub key: String,
 }
 
+/// An answer to a wait of a flow.
+#[derive(Clone, Debug)]
+pub struct WaitAnswer {
+    /// Which wait.
+    pub to: WaitName,
+    /// The answer.
+    pub value: Value,
+}
+
+/// How an answer names the wait that it is for.
+#[derive(Clone, Debug)]
+pub enum WaitName {
+    /// By the token that was given away.
+    Token(Secret<String>),
+    /// By its step, in a flow of this service.
+    Step {
+        /// Name of the flow.
+        flow: &'static str,
+        /// The key the run was started with.
+        key: String,
+        /// Id of the step.
+        step: &'static str,
+    },
+}
+
+/// An intervention in a run; who makes it is recorded, and why.
+#[derive(Clone, Debug)]
+pub struct Operate {
+    /// The run.
+    pub run: Id,
+    /// How.
+    pub operation: Operation,
+    /// Why.
+    pub why: String,
+}
+
 /// A message for those who look at this moment; nobody stores it.
 #[derive(Clone, Debug)]
 pub struct LiveMessage {
@@ -110,6 +147,10 @@ pub struct Effects {
     pub starts: Vec<Start>,
     /// Flows to cancel.
     pub cancels: Vec<Cancel>,
+    /// Answers to waits of flows.
+    pub answers: Vec<WaitAnswer>,
+    /// Interventions in runs of flows.
+    pub operations: Vec<Operate>,
     /// Live messages, sent after the commit.
     pub live: Vec<LiveMessage>,
     pub(crate) has_slots: bool,
@@ -163,6 +204,35 @@ impl Effects {
         self
     }
 
+    /// Answers whoever waits with this token. The first answer counts.
+    #[must_use]
+    pub fn answer(mut self, token: impl Into<String>, value: impl Serialize) -> Self {
+        let to = WaitName::Token(Secret::new(token.into()));
+        self.answers.push(WaitAnswer { to, value: to_value(value) });
+        self
+    }
+
+    /// Decides a wait of a flow of this service. The first decision counts.
+    #[must_use]
+    pub fn decide(
+        mut self,
+        flow: &'static str,
+        key: impl Into<String>,
+        step: &'static str,
+        value: impl Serialize,
+    ) -> Self {
+        let to = WaitName::Step { flow, key: key.into(), step };
+        self.answers.push(WaitAnswer { to, value: to_value(value) });
+        self
+    }
+
+    /// Intervenes in a run of a flow of this service.
+    #[must_use]
+    pub fn operate(mut self, run: Id, operation: Operation, why: impl Into<String>) -> Self {
+        self.operations.push(Operate { run, operation, why: why.into() });
+        self
+    }
+
     /// Adds a live message.
     #[must_use]
     pub fn live(mut self, kind: Kind, uri: Uri, data: impl Serialize) -> Self {
@@ -183,6 +253,8 @@ impl Effects {
             && self.sends.is_empty()
             && self.starts.is_empty()
             && self.cancels.is_empty()
+            && self.answers.is_empty()
+            && self.operations.is_empty()
     }
 
     /// Whether a value waits for a RETURNING.

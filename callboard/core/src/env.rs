@@ -1,6 +1,7 @@
 //! The environment of a function: everything it may read or use, the same on a desktop, on many machines and in the cloud.
 
 use crate::breaker::Watched;
+use crate::flow::StepCall;
 use crate::host::Inner;
 use crate::outside::{Dependency, Origin, Request, Response};
 use crate::ports::{Blobs, Exec, Exited, Folder, Read};
@@ -23,7 +24,7 @@ pub struct Env {
     pub(crate) head: Arc<Head>,
     pub(crate) service: usize,
     pub(crate) is_relay: bool,
-    pub(crate) is_step: bool,
+    pub(crate) step: Option<StepCall>,
 }
 
 impl Env {
@@ -220,7 +221,7 @@ impl Env {
     /// did not declare it.
     pub async fn fetch(&self, request: Request) -> Result<Response, Fault> {
         let Dependency { setting, when_away } = self.dependency(request.to)?;
-        if !self.is_step {
+        if self.step.is_none() {
             return Err(Fault::bug(format!("{} calls {setting} outside a step of a flow", self.service_name())));
         }
         if !request.path.starts_with('/') || !request.path.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -255,6 +256,15 @@ impl Env {
         let declared = &self.inner.space.services[self.service].outside;
         let found = declared.iter().find(|dependency| dependency.setting == setting).copied();
         found.ok_or_else(|| Fault::bug(format!("{} calls {setting} without declaring it", self.service_name())))
+    }
+
+    /// Says that a step with a heartbeat is still at work.
+    ///
+    /// # Errors
+    /// `flow.stale` where the attempt was given up meanwhile: stop. A bug fault outside a step.
+    pub async fn beat(&self) -> Result<(), Fault> {
+        let step = self.step.ok_or_else(|| Fault::bug(format!("{} is in no step of a flow", self.service_name())))?;
+        Host { inner: self.inner.clone() }.beat(self.service, &self.head, step).await
     }
 
     /// Runs a long computation where it does not hold up others.

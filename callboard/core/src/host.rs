@@ -282,7 +282,7 @@ impl Host {
             head: msg.head.clone(),
             service: call.service,
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
-            is_step: call.step.is_some(),
+            step: call.step,
         };
         for _ in 0..=RETRIES_MAX {
             let mut reply = call.function.call(env.clone(), msg.clone()).await?;
@@ -300,7 +300,13 @@ impl Host {
                 }
                 Err(CommitError::Retry) => {}
                 // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
-                Err(CommitError::Stale) => return Ok(answer(msg.head.id, Reply::nothing(), None)),
+                Err(CommitError::Stale) => {
+                    if let Some(step) = call.step {
+                        self.record_late(call.service, &msg.head, step, step.succeeded(&reply.body), call.settle)
+                            .await?;
+                    }
+                    return Ok(answer(msg.head.id, Reply::nothing(), None));
+                }
                 Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => return Err(*fault),
             }
         }

@@ -34,8 +34,8 @@ mod uri;
 pub use answer::{Answer, AnswerBody};
 pub use datum::{Datum, Row, Rows, Statement};
 pub use effects::{
-    BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, MESSAGE_BYTES_MAX, Otherwise, SendMsg,
-    Slot, Start, Write, fill_slots,
+    BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, MESSAGE_BYTES_MAX, Operate, Otherwise,
+    SendMsg, Slot, Start, WaitAnswer, WaitName, Write, fill_slots,
 };
 pub use env::Env;
 pub use fault::{Fault, FaultKind, FieldError};

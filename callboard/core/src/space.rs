@@ -1,6 +1,6 @@
 //! The URI space: all services put together, checked, and indexed. It is data; the host runs it.
 
-use crate::flow::step_name;
+use crate::flow::{FlowTarget, targets};
 use crate::ports::Lane;
 use crate::schedule::{due_name, tick_name};
 use crate::service::{Binding, Service};
@@ -31,12 +31,7 @@ pub(crate) struct At {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Binding(At),
-    Step {
-        service: usize,
-        flow: usize,
-        step: usize,
-        is_undo: bool,
-    },
+    Flow(FlowTarget),
     /// The message of a schedule.
     Tick {
         service: usize,
@@ -96,11 +91,8 @@ impl Space {
                 self.targets.insert(due_name(table.name, row.name), Target::Due { service, schedule });
             }
             for (flow, row) in table.flows.iter().enumerate() {
-                for step in 0..row.steps.len() {
-                    for is_undo in [false, true] {
-                        let target = Target::Step { service, flow, step, is_undo };
-                        self.targets.insert(step_name(table.name, row, step, is_undo), target);
-                    }
+                for (name, what) in targets(table.name, row) {
+                    self.targets.insert(name, Target::Flow(FlowTarget { service, flow, what }));
                 }
             }
         }

@@ -19,6 +19,5 @@ mod requests;
 mod restarts;
 mod starts;
 mod studio;
-mod tips;
 mod titles;
 mod uploads;

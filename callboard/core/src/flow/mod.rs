@@ -5,50 +5,119 @@
 
 mod apply;
 mod call;
+mod check;
+mod describe;
+mod event;
 mod machine;
 mod messages;
+mod migrate;
+mod operate;
+mod plan;
+mod planted;
 mod run;
 mod runner;
+mod table;
+mod tree;
 
-pub use apply::{Applied, FlowMove, Stored, Subject, apply};
-pub(crate) use call::StepCall;
-pub use machine::{Command, FlowEvent, advance, begin};
-pub(crate) use messages::step_name;
-pub use run::{ItemRun, ItemState, Reason, Run, Status, StepRun};
+pub use apply::{Applied, FlowMove, Queue, Stored, Subject, apply};
+pub(crate) use call::{Part, StepCall};
+pub use describe::{describe, draw, left_behind};
+pub use event::{Command, Failure, FlowEvent, Place, Timer, Verdict};
+pub use machine::{advance, begin};
+pub(crate) use messages::{FlowTarget, What, targets};
+pub use operate::{Operation, plan_redo};
+pub use run::{Goal, ItemRun, ItemState, Reason, Run, Status, StepRun};
+pub use table::{Flow, On};
 
 use crate::Id;
-use crate::function::{Erased, Function, Input, erase};
+use crate::function::Erased;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-
-/// A flow of a service: its steps in order.
-#[derive(Clone)]
-pub struct Flow {
-    /// Name, unique within the service.
-    pub name: &'static str,
-    /// The steps.
-    pub steps: Vec<StepRow>,
-    pub(crate) mistakes: Vec<String>,
-}
 
 /// One line of a flow.
 #[derive(Clone)]
 pub struct StepRow {
     /// Name, unique within the flow.
     pub id: &'static str,
+    /// What kind of step it is.
+    pub kind: StepKind,
     /// For a map: the earlier step whose output is the list of items.
     pub over: Option<&'static str>,
+    /// For a map: how many items must be done.
+    pub join: Join,
     /// How many items of a map run at once.
     pub concurrency: usize,
     /// How often and how patiently it is retried.
     pub retry: Retry,
+    /// How it is retried after certain faults; the first that fits.
+    pub classes: Vec<(On, Retry)>,
     /// How long one attempt may take, in milliseconds.
     pub timeout_ms: u64,
+    /// How long an attempt may give no sign of life, in milliseconds.
+    pub heartbeat_ms: Option<u64>,
+    /// How long all attempts together may take, in milliseconds.
+    pub step_timeout_ms: Option<u64>,
+    /// When a wait or a pause ends, in milliseconds.
+    pub expires_ms: Option<u64>,
     /// How it is undone.
     pub undo: Undo,
+    /// Whether nothing before it is undone once it is done.
+    pub is_pivot: bool,
+    /// Whether it has no effect but the records it commits.
+    pub is_records_only: bool,
+    pub(crate) verify: Option<Erased>,
     pub(crate) work: Erased,
+}
+
+/// What kind of step a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// Its function does it.
+    Work,
+    /// Its function asks somebody who answers later.
+    Wait,
+    /// Its service decides it later.
+    Decision,
+    /// It takes a time.
+    Pause,
+    /// Its function names the branch to go on with.
+    Choice,
+}
+
+impl StepKind {
+    /// Whether somebody answers it.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Self::Wait | Self::Decision)
+    }
+
+    /// Whether it waits for an answer or a time.
+    pub fn waits(self) -> bool {
+        self.is_wait() || self == Self::Pause
+    }
+}
+
+/// How many of several must be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// All.
+    #[default]
+    All,
+    /// So many; the others are not begun any more once these are done.
+    AtLeast(usize),
+    /// All but so many.
+    Tolerate(usize),
+}
+
+impl Join {
+    /// How many of `count` must be done.
+    pub fn least(self, count: usize) -> usize {
+        match self {
+            Self::All => count,
+            Self::AtLeast(least) => least,
+            Self::Tolerate(most) => count.saturating_sub(most),
+        }
+    }
 }
 
 /// How a step is undone.
@@ -67,6 +136,18 @@ pub enum Undo {
 pub struct UndoFunction(pub(crate) Erased);
 
 impl StepRow {
+    /// The retry for a failure.
+    pub fn retry_for(&self, failure: &Failure) -> (Retry, bool) {
+        let fits = |on: &On| match on {
+            On::Code(code) => *code == failure.code,
+            On::Kind(kind) => *kind == failure.kind,
+        };
+        match self.classes.iter().find(|(on, _)| fits(on)) {
+            Some((_, retry)) => (*retry, true),
+            None => (self.retry, failure.is_retryable),
+        }
+    }
+
     /// Path of the function that does the step.
     pub fn function_name(&self) -> &'static str {
         self.work.name()
@@ -110,7 +191,7 @@ impl Retry {
 pub struct Step<In = Value> {
     /// The run.
     pub run: Id,
-    /// `flow/step/item/{do|undo}` with the run's id: stable across retries, so an outside system can deduplicate by it.
+    /// `run/step/iteration/{do|undo}`, with `[item]` after the step in a map: stable across retries, so an outside system can deduplicate by it.
     pub key: String,
     /// Which attempt, from 1.
     pub attempt: u32,
@@ -122,6 +203,15 @@ pub struct Step<In = Value> {
     pub item: Option<Value>,
     /// Its index.
     pub index: usize,
+    /// How often the step was redone before.
+    #[serde(default)]
+    pub iteration: u32,
+    /// In a wait: what answers it. Whoever has it may answer, so it goes to nobody else and is stored nowhere.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// In a `verify` function: which look it is.
+    #[serde(default)]
+    pub check: u32,
 }
 
 impl<In> Step<In> {
@@ -137,120 +227,5 @@ impl<In> Step<In> {
     }
 }
 
-impl Flow {
-    /// A flow without steps yet.
-    pub fn new(name: &'static str) -> Self {
-        Self { name, steps: Vec::new(), mistakes: Vec::new() }
-    }
-
-    /// Adds a step, done once.
-    #[must_use]
-    pub fn step<F, In, Out, Shape>(self, id: &'static str, work: F) -> Self
-    where
-        Shape: 'static,
-        F: Function<In, Out, Shape>,
-        In: Input,
-        Out: Serialize + Send + 'static,
-    {
-        self.push(id, None, erase(work))
-    }
-
-    /// Adds a step, done for every item of the list that an earlier step gave.
-    #[must_use]
-    pub fn map<F, In, Out, Shape>(self, id: &'static str, over: &'static str, work: F) -> Self
-    where
-        Shape: 'static,
-        F: Function<In, Out, Shape>,
-        In: Input,
-        Out: Serialize + Send + 'static,
-    {
-        self.push(id, Some(over), erase(work))
-    }
-
-    fn push(mut self, id: &'static str, over: Option<&'static str>, work: Erased) -> Self {
-        let retry = Retry::times(3);
-        self.steps.push(StepRow { id, over, concurrency: 4, retry, timeout_ms: 60_000, undo: Undo::Unsaid, work });
-        self
-    }
-
-    fn last(mut self, change: impl FnOnce(&mut StepRow)) -> Self {
-        match self.steps.last_mut() {
-            Some(step) => change(step),
-            None => self.mistakes.push(format!("flow {}: an option stands before the first step", self.name)),
-        }
-        self
-    }
-
-    /// The last step is undone by this function.
-    #[must_use]
-    pub fn undo<F, In, Out, Shape>(self, function: F) -> Self
-    where
-        Shape: 'static,
-        F: Function<In, Out, Shape>,
-        In: Input,
-        Out: Serialize + Send + 'static,
-    {
-        self.last(|step| step.undo = Undo::By(UndoFunction(erase(function))))
-    }
-
-    /// The last step needs no undo, for this reason.
-    #[must_use]
-    pub fn no_undo(self, reason: &'static str) -> Self {
-        self.last(|step| step.undo = Undo::Never(reason))
-    }
-
-    /// The last step is retried so.
-    #[must_use]
-    pub fn retry(self, retry: Retry) -> Self {
-        self.last(|step| step.retry = retry)
-    }
-
-    /// One attempt of the last step may take so long.
-    #[must_use]
-    pub fn timeout_ms(self, timeout_ms: u64) -> Self {
-        self.last(|step| step.timeout_ms = timeout_ms)
-    }
-
-    /// So many items of the last step run at once.
-    #[must_use]
-    pub fn concurrency(self, items: usize) -> Self {
-        self.last(|step| step.concurrency = items.max(1))
-    }
-
-    /// A hash of the definition: a run pins it.
-    pub fn hash(&self) -> String {
-        let mut hash = Sha256::new();
-        for step in &self.steps {
-            hash.update(format!("{}\0{:?}\0{}\0", step.id, step.over, matches!(step.undo, Undo::By(_))));
-        }
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    /// Everything wrong with the table, with the place named.
-    pub fn mistakes(&self) -> Vec<String> {
-        let mut mistakes = self.mistakes.clone();
-        let place = |step: &StepRow| format!("flow {} step {}", self.name, step.id);
-        if self.steps.is_empty() {
-            mistakes.push(format!("flow {}: it has no step", self.name));
-        }
-        for (at, step) in self.steps.iter().enumerate() {
-            let earlier = || self.steps[..at].iter().map(|step| step.id);
-            if matches!(step.undo, Undo::Unsaid) {
-                mistakes.push(format!(
-                    "{}: say how it is undone, `.undo(function)` or `.no_undo(\"reason\")`",
-                    place(step)
-                ));
-            }
-            if earlier().any(|id| id == step.id) {
-                mistakes.push(format!("{}: this id stands twice; rename one", place(step)));
-            }
-            if step.over.is_some_and(|over| !earlier().any(|id| id == over)) {
-                mistakes.push(format!("{}: it maps over a step that does not come before it", place(step)));
-            }
-            if step.retry.attempts == 0 {
-                mistakes.push(format!("{}: give it at least one attempt", place(step)));
-            }
-        }
-        mistakes
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The state of one run of a flow, as it is stored.
 
-use super::{Flow, Step};
+use super::{Failure, Flow, Place, Step};
 use crate::{Id, Principal, Tenant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,12 +14,15 @@ pub struct Run {
     pub service: String,
     /// Name of the flow.
     pub flow: String,
-    /// Hash of the definition it started with.
+    /// Hash of the definition it is at.
     pub hash: String,
     /// Its tenant.
     pub tenant: Tenant,
     /// Its key.
     pub key: String,
+    /// What it is about: runs about the same thing take turns.
+    #[serde(default)]
+    pub entity: Option<String>,
     /// Who started it.
     pub principal: Principal,
     /// Ties it to what started it.
@@ -28,10 +31,19 @@ pub struct Run {
     pub input: Value,
     /// Where it stands.
     pub status: Status,
-    /// Why it is being or was undone.
+    /// Where it is going.
+    #[serde(default)]
+    pub goal: Goal,
+    /// Why it is being or was undone, or is parked.
     pub reason: Option<Reason>,
     /// The steps, as in the definition.
     pub steps: Vec<StepRun>,
+    /// Why branches of each block were given up, by branch.
+    #[serde(default)]
+    pub given_up: Vec<Vec<Option<Reason>>>,
+    /// Keys of dos that arrived after their undo.
+    #[serde(default)]
+    pub conflicts: Vec<String>,
 }
 
 /// Why a run is undone.
@@ -45,10 +57,25 @@ pub struct Reason {
     pub message: String,
 }
 
+/// Where a run is going.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// To do everything.
+    #[default]
+    Forward,
+    /// To undo everything.
+    Back,
+    /// To undo these steps and do them again.
+    Redo(Vec<usize>),
+}
+
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// Others about the same entity come first.
+    Queued,
     /// Steps are being done.
     Running,
     /// Steps are being undone.
@@ -59,22 +86,34 @@ pub enum Status {
     Undone,
     /// An undo keeps failing: a person must look.
     UndoStuck,
+    /// It can go neither forward nor back by itself: a person must look.
+    Parked,
+    /// A person ended it as it was.
+    Killed,
 }
 
 impl Status {
     /// Whether nothing happens any more by itself.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Undone | Self::UndoStuck)
+        self.is_ended() || matches!(self, Self::UndoStuck | Self::Parked)
+    }
+
+    /// Whether it is over, for its entity too.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Undone | Self::Killed)
     }
 
     /// The word that is stored, and the event published, when a run gets here.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::Running => "running",
             Self::Undoing => "undoing",
             Self::Completed => "completed",
             Self::Undone => "undone",
             Self::UndoStuck => "undo_stuck",
+            Self::Parked => "parked",
+            Self::Killed => "killed",
         }
     }
 }
@@ -82,45 +121,100 @@ impl Status {
 /// One step of a run: one item, or as many as the list it maps over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepRun {
+    /// The step's id, by which another definition finds it.
+    #[serde(default)]
+    pub id: String,
     /// Whether its items are known.
     pub is_open: bool,
+    /// How often it was redone.
+    #[serde(default)]
+    pub iteration: u32,
     /// The items.
     pub items: Vec<ItemRun>,
 }
 
 /// One item of a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ItemRun {
     /// Where it stands.
     pub state: ItemState,
     /// Attempt of what is being done or undone.
     pub attempt: u32,
+    /// Further attempts that a person granted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub granted: u32,
+    /// Whether the attempt is only scheduled: nobody has begun it.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub is_scheduled: bool,
     /// Whether some attempt ended without anybody knowing its effect.
+    #[serde(default, skip_serializing_if = "is_no")]
     pub is_tainted: bool,
+    /// Whether its do answered after its undo had begun.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub is_conflict: bool,
+    /// How often its outcome was asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub checks: u32,
+    /// Its last sign of life, in Unix milliseconds.
+    #[serde(default)]
+    pub beat_ms: i64,
+    /// Why its last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Hashes of the tokens that answer it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// An answer that came before the question was known to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Value>,
     /// What it gave.
+    #[serde(default)]
     pub output: Value,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_no(flag: &bool) -> bool {
+    !flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// Where an item stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemState {
     /// Not yet.
+    #[default]
     Waiting,
     /// Being done.
     Doing,
+    /// Waiting for an answer or a time.
+    Asked,
+    /// Being asked what became of it.
+    Checking,
     /// Done.
     Done,
+    /// Nobody answered in time.
+    Expired,
+    /// Left out: not needed, or by a person.
+    Skipped,
     /// Failed, certainly without effect.
     Failed,
     /// Failed, and nobody knows whether it had an effect.
     Unknown,
+    /// Its message is a dead letter.
+    Parked,
     /// Being undone.
     Undoing,
     /// Undone.
     Undone,
     /// The undo gave up.
     Stuck,
+    /// The do answered after the undo: it may stand.
+    Conflict,
 }
 
 impl Run {
@@ -133,24 +227,34 @@ impl Run {
         }
     }
 
+    /// The key of an attempt: `run/step/iteration/{do|undo}`, with `[item]` after the step in a map; stable across retries.
+    pub fn step_key(&self, flow: &Flow, at: Place, direction: &str) -> String {
+        let row = &flow.steps[at.step];
+        let item = if row.over.is_some() { format!("[{}]", at.item) } else { String::new() };
+        format!("{}/{}{item}/{}/{direction}", self.id, row.id, at.iteration)
+    }
+
     /// What the function of a step receives.
-    pub fn step_input(&self, flow: &Flow, at: usize, index: usize, direction: &str, attempt: u32) -> Step {
-        let row = &flow.steps[at];
-        let is_done = |at: &usize| self.steps[*at].is_open;
+    pub fn step_input(&self, flow: &Flow, at: Place, direction: &str) -> Step {
+        let row = &flow.steps[at.step];
+        let is_open = |at: &usize| self.steps[*at].is_open;
         let outputs =
-            (0..flow.steps.len()).filter(is_done).map(|at| (flow.steps[at].id.to_owned(), self.output(flow, at)));
+            (0..flow.steps.len()).filter(is_open).map(|at| (flow.steps[at].id.to_owned(), self.output(flow, at)));
         let item = row.over.and_then(|over| {
-            let list = flow.steps.iter().position(|step| step.id == over).map(|at| self.output(flow, at))?;
-            list.get(index).cloned()
+            let list = flow.position(over).map(|at| self.output(flow, at))?;
+            list.get(at.item).cloned()
         });
         Step {
             run: self.id,
-            key: format!("{}/{}/{index}/{direction}", self.id, row.id),
-            attempt,
+            key: self.step_key(flow, at, direction),
+            attempt: at.attempt,
+            iteration: at.iteration,
             input: self.input.clone(),
             outputs: outputs.collect(),
             item,
-            index,
+            index: at.item,
+            token: None,
+            check: 0,
         }
     }
 }

@@ -1,51 +1,194 @@
-//! The host's part in flows: what a function's effects mean for runs, and how a step's message is run and answered.
+//! The host's part in flows: what a function's effects mean for runs, and how the messages of runs are carried out.
 
-use super::{FlowMove, Run, Status, StepCall, Undo};
+use super::messages::{Turn, Wake};
+use super::{Flow, FlowEvent, FlowMove, FlowTarget, Goal, Part, Run, Status, StepCall, StepKind, StepRow, Undo, What};
 use crate::host::Call;
-use crate::ports::{Commit, CommitError, Delivery};
-use crate::{Effects, Fault, Head, Host};
+use crate::ports::{Commit, CommitError, DeadReason, Delivery, Fate, Settle};
+use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, Retry, WaitName};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// How long a transition is tried whose store is away.
+const PATIENT: Retry = Retry { attempts: u32::MAX, base_ms: 500, cap_ms: 60_000 };
+
+/// Hash of a token, as it is stored.
+fn hash(token: &str) -> String {
+    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 impl Host {
-    /// The call of a step's function. `at` is the position of its service, flow and step.
-    pub(crate) fn step_call(
-        &self,
-        delivery: &Delivery,
-        at: (usize, usize, usize),
-        is_undo: bool,
-    ) -> Result<Call<'_>, Fault> {
-        let (service, flow, step) = at;
-        let row = &self.inner.space.services[service].flows[flow].steps[step];
-        let call = StepCall::read(&delivery.envelope.data, step, is_undo)?;
-        let function = match &row.undo {
-            Undo::By(undo) if is_undo => &*undo.0,
-            _ => &*row.work,
-        };
-        Ok(Call { service, function, binding: None, settle: Some(delivery.settle), step: Some(call) })
+    fn flow_at(&self, at: FlowTarget) -> &Flow {
+        &self.inner.space.services[at.service].flows[at.flow]
     }
 
-    pub(crate) async fn fail_step(
+    pub(crate) fn flow_timeout_ms(&self, at: FlowTarget) -> u64 {
+        match at.what {
+            What::Step { step, .. } => self.flow_at(at).steps[step].timeout_ms,
+            What::Timer | What::Turn => 60_000,
+        }
+    }
+
+    /// Carries out a message of a flow.
+    pub(crate) async fn deliver_flow(&self, delivery: &Delivery, at: FlowTarget, msg: Msg) -> Result<(), Fault> {
+        let unreadable = |error: serde_json::Error| Fault::bad_input("flow.input", error.to_string());
+        let step = match at.what {
+            What::Step { step, part } => return self.deliver_step(delivery, at, step, part, msg).await,
+            What::Timer => {
+                let Wake { run, timer, at } = serde_json::from_value(msg.data.read()?).map_err(unreadable)?;
+                FlowMove::Event { run, event: FlowEvent::Due { timer, at } }
+            }
+            What::Turn => {
+                let Turn { entity } = serde_json::from_value(msg.data.read()?).map_err(unreadable)?;
+                FlowMove::Turn { flow: self.flow_at(at).name, entity }
+            }
+        };
+        self.commit_move(at.service, &msg.head, Some(step), Some(delivery.settle)).await.map(drop)
+    }
+
+    async fn deliver_step(
         &self,
         delivery: &Delivery,
+        at: FlowTarget,
+        step: usize,
+        part: Part,
+        mut msg: Msg,
+    ) -> Result<(), Fault> {
+        let row = &self.flow_at(at).steps[step];
+        let data: Value = msg.data.read()?;
+        let call = StepCall::read(&data, delivery.attempt, step, part)?;
+        if part == Part::Do && delivery.attempt > 1 && row.verify.is_some() {
+            let message = "the process ended while it was tried";
+            return Err(Fault::unavailable("flow.interrupted", message));
+        }
+        if part == Part::Do && (call.at.attempt > 1 || row.kind == StepKind::Wait) {
+            let token = (row.kind == StepKind::Wait).then(|| self.token(call.run));
+            let event = FlowEvent::Began { at: call.at, token: token.as_deref().map(hash) };
+            let begun = FlowMove::Event { run: call.run, event };
+            if !self.commit_move(at.service, &msg.head, Some(begun), None).await? {
+                // Nobody wants this attempt any more.
+                return self.commit_move(at.service, &msg.head, None, Some(delivery.settle)).await.map(drop);
+            }
+            if let Some(token) = token {
+                let mut data = data;
+                data["token"] = Value::String(token);
+                msg.data = Data::json(&data);
+            }
+        }
+        let Some(function) = function(row, part) else {
+            return Err(Fault::bad_input(
+                "flow.input",
+                format!("step {} has no function to {}", row.id, part.as_str()),
+            ));
+        };
+        msg.head_mut().principal = Principal::Service(self.inner.space.services[at.service].name.into());
+        let settle = Some(delivery.settle);
+        let call = Call { service: at.service, function, binding: None, settle, step: Some(call) };
+        self.execute(call, msg).await.map(drop)
+    }
+
+    /// A token names its run, so that whoever has it needs no other address.
+    fn token(&self, run: Id) -> String {
+        let mut bytes = [0; 32];
+        self.inner.ports.entropy.fill_secret(&mut bytes);
+        let random: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{run}.{random}")
+    }
+
+    /// Moves a run; false where somebody else has settled the message, or the move does not fit any more.
+    async fn commit_move(
+        &self,
         service: usize,
+        head: &Arc<Head>,
+        step: Option<FlowMove>,
+        settle: Option<Settle>,
+    ) -> Result<bool, Fault> {
+        let commit = Commit {
+            service: self.inner.space.services[service].name,
+            head: head.clone(),
+            effects: Effects::new(),
+            outbox: Vec::new(),
+            settle,
+            moves: step.into_iter().collect(),
+            now_ms: self.inner.ports.clock.now_ms(),
+        };
+        match self.inner.ports.records.commit(commit).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::Stale) => Ok(false),
+            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
+            Err(CommitError::Retry) => Err(Fault::conflict("busy", "others are changing the same run; try again")),
+        }
+    }
+
+    /// Records an answer that does not fit any more; nothing that came with it is committed.
+    pub(crate) async fn record_late(
+        &self,
+        service: usize,
+        head: &Arc<Head>,
         step: StepCall,
+        answer: FlowEvent,
+        settle: Option<Settle>,
+    ) -> Result<(), Fault> {
+        let late = || FlowMove::Event { run: step.run, event: FlowEvent::Late { answer: Box::new(answer.clone()) } };
+        if !self.commit_move(service, head, Some(late()), settle).await? {
+            self.commit_move(service, head, Some(late()), None).await?;
+        }
+        Ok(())
+    }
+
+    /// An attempt that is at work says that it is alive.
+    pub(crate) async fn beat(&self, service: usize, head: &Arc<Head>, step: StepCall) -> Result<(), Fault> {
+        let beat = FlowMove::Event { run: step.run, event: FlowEvent::Beat { at: step.at } };
+        if self.commit_move(service, head, Some(beat), None).await? {
+            return Ok(());
+        }
+        Err(Fault::conflict("flow.stale", "this attempt was given up; stop"))
+    }
+
+    /// A message of a flow failed: the run hears of it, or the message is put aside and the run parked.
+    pub(crate) async fn fail_flow(
+        &self,
+        delivery: &Delivery,
+        at: FlowTarget,
         fault: &Fault,
         now_ms: i64,
     ) -> Result<(), Fault> {
-        let msg = self.delivered(delivery, serde_json::Value::Null);
-        let commit = Commit {
-            service: self.inner.space.services[service].name,
-            head: msg.head,
-            effects: Effects::new(),
-            outbox: Vec::new(),
-            settle: Some(delivery.settle),
-            moves: vec![FlowMove::Event { run: step.run, event: step.failed(fault) }],
-            now_ms,
-        };
-        match self.inner.ports.records.commit(commit).await {
-            Ok(_) | Err(CommitError::Stale) => Ok(()),
-            Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
-            Err(CommitError::Retry) => Err(Fault::bug("a step's failure has no expectation")),
+        let records = &self.inner.ports.records;
+        let data = self.unstow(&delivery.envelope).await?;
+        let head = self.delivered(delivery, Value::Null).head;
+        let is_poison = matches!(fault.code, "flow.input" | "poison" | "flow.changed" | "loop");
+        if let What::Step { step, part } = at.what {
+            let call = StepCall::read(&data, delivery.attempt, step, part);
+            match call {
+                Ok(call) if !is_poison => {
+                    let answer = call.failed(fault);
+                    let event = FlowMove::Event { run: call.run, event: answer.clone() };
+                    if !self.commit_move(at.service, &head, Some(event), Some(delivery.settle)).await? {
+                        self.record_late(at.service, &head, call, answer, Some(delivery.settle)).await?;
+                    }
+                    return Ok(());
+                }
+                Ok(call) => self.park(at.service, &head, call.run, call.poisoned(fault)).await?,
+                // Of a message that cannot be read only the run may still be known.
+                Err(_) => {
+                    let run = delivery.envelope.causation.unwrap_or_else(Id::nil);
+                    let place = super::Place { step, attempt: 1, ..super::Place::default() };
+                    let (code, message) = (fault.code.to_owned(), fault.message.clone());
+                    let event = FlowEvent::Poisoned { at: place, is_undo: part == Part::Undo, code, message };
+                    self.park(at.service, &head, run, event).await?;
+                }
+            }
+        } else if !is_poison {
+            let pause_ms = i64::try_from(PATIENT.pause_ms(delivery.attempt, self.jitter())).unwrap_or(i64::MAX);
+            let fate = Fate::Retry { at_ms: now_ms.saturating_add(pause_ms) };
+            return records.fail(delivery.settle, fate, now_ms).await;
         }
+        let reason = DeadReason { code: fault.code.to_owned(), message: fault.message.clone() };
+        records.fail(delivery.settle, Fate::Bury { reason, hold: false }, now_ms).await
+    }
+
+    async fn park(&self, service: usize, head: &Arc<Head>, run: Id, event: FlowEvent) -> Result<(), Fault> {
+        self.commit_move(service, head, Some(FlowMove::Event { run, event }), None).await.map(drop)
     }
 
     pub(crate) fn flow_moves(&self, service: usize, head: &Head, effects: &Effects) -> Result<Vec<FlowMove>, Fault> {
@@ -57,6 +200,8 @@ impl Host {
         let mut moves = Vec::new();
         for start in &effects.starts {
             let flow = find(start.flow)?;
+            let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer));
+            let entity = entity.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
             moves.push(FlowMove::Start(Box::new(Run {
                 id: self.inner.id(),
                 service: service.name.to_owned(),
@@ -64,17 +209,51 @@ impl Host {
                 hash: flow.hash(),
                 tenant: head.tenant.clone(),
                 key: start.key.clone(),
+                entity,
                 principal: head.principal.clone(),
                 correlation: head.correlation,
                 input: start.input.clone(),
                 status: Status::Running,
+                goal: Goal::Forward,
                 reason: None,
                 steps: Vec::new(),
+                given_up: Vec::new(),
+                conflicts: Vec::new(),
             })));
         }
         for cancel in &effects.cancels {
             moves.push(FlowMove::Cancel { flow: find(cancel.flow)?.name, key: cancel.key.clone() });
         }
+        for answer in &effects.answers {
+            let value = answer.value.clone();
+            moves.push(match &answer.to {
+                WaitName::Token(token) => {
+                    let run = token.expose().split('.').next().and_then(|run| run.parse().ok()).unwrap_or_else(Id::nil);
+                    let token = Some(hash(token.expose()));
+                    FlowMove::Event { run, event: FlowEvent::Answered { step: None, token, value } }
+                }
+                WaitName::Step { flow, key, step } => {
+                    let flow = find(flow)?;
+                    let position = flow.position(step).filter(|&at| flow.steps[at].kind.is_wait());
+                    let nowhere = || Fault::bug(format!("flow {} has no wait {step}", flow.name));
+                    let step = position.ok_or_else(nowhere)?;
+                    FlowMove::Decide { flow: flow.name, key: key.clone(), step, value }
+                }
+            });
+        }
+        for operate in &effects.operations {
+            let (operation, why) = (operate.operation.clone(), operate.why.clone());
+            moves.push(FlowMove::Operate { run: operate.run, operation, why });
+        }
         Ok(moves)
+    }
+}
+
+fn function(row: &StepRow, part: Part) -> Option<&dyn crate::function::ErasedFunction> {
+    match (part, &row.undo) {
+        (Part::Do, _) => Some(&*row.work),
+        (Part::Verify, _) => row.verify.as_deref(),
+        (Part::Undo, Undo::By(undo)) => Some(&*undo.0),
+        (Part::Undo, _) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::connection::fault;
 use super::kernel::Kernel;
-use callboard::flow::{self, Applied, FlowMove, Stored, Subject};
+use callboard::flow::{self, Applied, FlowMove, Queue, Stored, Subject};
 use callboard::ports::{Commit, CommitError, Outgoing};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,7 +14,7 @@ pub(super) fn apply(
     step: FlowMove,
 ) -> Result<Vec<Outgoing>, CommitError> {
     let stored = find(connection, commit, step.subject()).map_err(|error| fault(&error))?;
-    match flow::apply(&kernel.space, stored, step, commit.now_ms, &mut || kernel.random())? {
+    match flow::apply(&kernel.space, commit, stored, step, &mut || kernel.random())? {
         None => Ok(Vec::new()),
         Some(applied) => {
             store(connection, &applied, commit.now_ms).map_err(|error| fault(&error))?;
@@ -34,11 +34,18 @@ fn find(connection: &Connection, commit: &Commit, subject: Subject<'_>) -> rusql
             .prepare_cached("SELECT state, version FROM kernel_flow WHERE tenant = ?1 AND flow = ?2 AND key = ?3")?
             .query_row(params![commit.head.tenant.as_str(), flow, key], stored)
             .optional(),
+        Subject::Turn { flow, entity } => connection
+            .prepare_cached(
+                "SELECT f.state, f.version FROM kernel_flow_turn t JOIN kernel_flow f ON f.run = t.run
+                 WHERE t.tenant = ?1 AND t.flow = ?2 AND t.entity = ?3 ORDER BY f.status = 'queued', t.run LIMIT 1",
+            )?
+            .query_row(params![commit.head.tenant.as_str(), flow, entity], stored)
+            .optional(),
     }
 }
 
 fn store(connection: &Connection, applied: &Applied, now_ms: i64) -> rusqlite::Result<()> {
-    let Applied { run, state, version, event, .. } = applied;
+    let Applied { run, state, version, event, queue, .. } = applied;
     let id = run.id.to_string();
     if *version == 1 {
         connection
@@ -51,6 +58,16 @@ fn store(connection: &Connection, applied: &Applied, now_ms: i64) -> rusqlite::R
             )?
             .execute(params![id, state, run.status.as_str(), version, now_ms])?;
     }
+    let turn = params![run.tenant.as_str(), run.flow, run.entity, id];
+    match queue {
+        Some(Queue::Enter) => connection
+            .prepare_cached("INSERT INTO kernel_flow_turn (tenant, flow, entity, run) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
+            .execute(turn)?,
+        Some(Queue::Leave) => connection
+            .prepare_cached("DELETE FROM kernel_flow_turn WHERE tenant = ?1 AND flow = ?2 AND entity = ?3 AND run = ?4")?
+            .execute(turn)?,
+        None => 0,
+    };
     if let Some(event) = event {
         connection
             .prepare_cached("INSERT INTO kernel_flow_event (run, version, at_ms, event) VALUES (?1, ?2, ?3, ?4)")?
