@@ -1,7 +1,7 @@
 // `up --demo`: pages are complete at once, the hero plays soon, and the strip leads somewhere.
 import type { Page } from "@playwright/test";
 import { expectToPass, play } from "../fixtures/player";
-import { settled } from "../fixtures/look";
+import { DESKTOP, expectTheLanguage, PHONE, settled } from "../fixtures/look";
 import { Server } from "../fixtures/server";
 import { expect, test } from "../fixtures/test";
 
@@ -115,3 +115,39 @@ async function fillIn(page: Page): Promise<void> {
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
+
+test("a tip is given with a test card, becomes a receipt by itself, and stands in the studio", async ({ page }) => {
+  await signIn(page);
+  await page.goto(server.url);
+  await page.locator("a.card[href*='/series/']").first().click();
+  await page.getByRole("link", { name: "Tip", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("Tip for");
+  await page.getByLabel(/Another amount/).fill("0");
+  await page.getByLabel("A word with it").fill("Keep the lamps burning");
+  await page.getByRole("button", { name: "Give the tip" }).click();
+  await expect(page.locator("#amount-error")).toContainText("Give from €1.00 to €500.00");
+  await expect(page.getByLabel("A word with it")).toHaveValue("Keep the lamps burning");
+  await page.getByLabel(/Another amount/).fill("4,50");
+  for (const size of [PHONE, DESKTOP]) {
+    await page.setViewportSize(size);
+    await settled(page);
+    await expectTheLanguage(page, "dark");
+  }
+  await page.getByRole("button", { name: "Give the tip" }).click();
+  await expect(page.getByRole("heading", { name: "Thank you" })).toBeVisible();
+  await expect(page.locator(".receipt")).toContainText("T-");
+  await expect(page.getByRole("main")).toContainText("€4.50");
+  await expectTheLanguage(page, "dark");
+  await page.goto(`${server.url}/studio/tips`);
+  await expect(page.locator("tbody tr").first()).toContainText("Keep the lamps burning");
+  await page.getByRole("button", { name: /Give back/ }).click();
+  await expect
+    .poll(
+      async () => {
+        await page.goto(`${server.url}/studio/tips`);
+        return page.locator("tbody tr").first().textContent();
+      },
+      { message: "it is given back" },
+    )
+    .toContain("Given back");
+});

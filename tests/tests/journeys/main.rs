@@ -19,5 +19,6 @@ mod requests;
 mod restarts;
 mod starts;
 mod studio;
+mod tips;
 mod titles;
 mod uploads;
