@@ -4,7 +4,7 @@ use callboard::Fault;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 use std::path::Path;
 
-/// Opens the records: WAL and `synchronous=FULL`, so that what was acknowledged survives a power cut.
+/// Opens the records in WAL mode; how long a commit waits for the disk is the writer's to say.
 pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, Fault> {
     let connection = match file {
         None => Connection::open_in_memory(),
@@ -21,7 +21,7 @@ pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, F
     let settings = if is_reader {
         "PRAGMA query_only = ON; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;"
     } else {
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;
+        "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;
          PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000;"
     };
     connection.execute_batch(settings).map_err(|error| fault(&error))?;

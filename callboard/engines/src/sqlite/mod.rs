@@ -39,6 +39,7 @@ pub struct Options {
 /// Records and kernel on SQLite.
 pub struct Sqlite {
     options: Options,
+    synchronous: &'static str,
     entropy: Arc<dyn Entropy>,
     changed: Arc<Notify>,
     open: OnceLock<Open>,
@@ -52,7 +53,14 @@ struct Open {
 impl Sqlite {
     /// Records that are not opened yet: the host opens them with the space.
     pub fn new(options: Options, entropy: Arc<dyn Entropy>) -> Self {
-        Self { options, entropy, changed: Arc::default(), open: OnceLock::new() }
+        Self { options, synchronous: "FULL", entropy, changed: Arc::default(), open: OnceLock::new() }
+    }
+
+    /// Acknowledges before the disk has a change, so that a power cut takes the last ones back: for data that may be
+    /// lost, and to show what waiting for the disk is worth.
+    #[must_use]
+    pub fn acknowledging_unsynced(self) -> Self {
+        Self { synchronous: "NORMAL", ..self }
     }
 
     /// The query plan of a statement: for tests that no list scans a table.
@@ -101,10 +109,12 @@ impl Sqlite {
 impl Records for Sqlite {
     fn open(&self, space: Arc<Space>) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
-            let options = self.options.clone();
+            let (options, synchronous) = (self.options.clone(), self.synchronous);
             let (entropy, changed, for_writer) = (self.entropy.clone(), self.changed.clone(), space.clone());
             let opening = move || -> Result<Open, Fault> {
                 let mut connection = connection::open(options.file.as_deref(), false)?;
+                let set = connection.pragma_update(None, "synchronous", synchronous);
+                set.map_err(|error| connection::fault(&error))?;
                 schema::migrate(&mut connection, &for_writer)?;
                 schema::check(&mut connection, &for_writer)?;
                 let readers = match &options.file {
