@@ -49,6 +49,7 @@ impl Answer {
             (Outcome::Accepted(_), _) => 202,
             (Outcome::SeeOther(_), _) => 303,
             (Outcome::Moved(_), _) => 301,
+            (Outcome::Refused(status), _) => *status,
             (_, AnswerBody::Nothing) => 204,
             _ => 200,
         }

@@ -41,6 +41,8 @@ pub enum Outcome {
     SeeOther(String),
     /// For good there: 301.
     Moved(String),
+    /// Nothing happened, and the body says why: the status of a fault.
+    Refused(u16),
 }
 
 /// The body of an answer.
@@ -232,6 +234,13 @@ impl<Out> Reply<Out> {
     /// that changes nothing is simply an `Err`.
     pub fn refused(fault: Fault) -> Self {
         Self { refusal: Some(fault), ..Self::nothing() }
+    }
+
+    /// Answers with the status of a fault that the body tells of: a form again, with what is wrong in it.
+    #[must_use]
+    pub fn status_of(mut self, fault: &Fault) -> Self {
+        self.outcome = Outcome::Refused(fault.status());
+        self
     }
 
     /// The resource is gone: 204, and the event `deleted` on it.

@@ -147,7 +147,7 @@ async fn print_answer(host: &Host, answer: Answer, out: &mut (dyn Write + Send))
     match &answer.outcome {
         Outcome::Created(uri) | Outcome::Accepted(uri) => writeln!(out, "location: {uri}")?,
         Outcome::SeeOther(path) | Outcome::Moved(path) => writeln!(out, "location: {path}")?,
-        Outcome::Ok | Outcome::Changed(_) | Outcome::Deleted(_) => {}
+        Outcome::Ok | Outcome::Changed(_) | Outcome::Deleted(_) | Outcome::Refused(_) => {}
     }
     if let Some(version) = answer.version {
         writeln!(out, "etag: \"v{version}\"")?;

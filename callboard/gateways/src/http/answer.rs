@@ -110,7 +110,7 @@ pub(crate) fn put_headers(ask: &Ask<'_>, answer: &Answer, to: &mut HeaderMap) ->
         Outcome::SeeOther(path) | Outcome::Moved(path) => {
             to.insert(LOCATION, redirect::location(ask.place, path));
         }
-        Outcome::Ok | Outcome::Changed(_) | Outcome::Deleted(_) => {}
+        Outcome::Ok | Outcome::Changed(_) | Outcome::Deleted(_) | Outcome::Refused(_) => {}
     }
     for cookie in &answer.cookies {
         to.append(SET_COOKIE, set_cookie(cookie, ask.place)?);
