@@ -78,7 +78,7 @@ pub(crate) async fn create(env: Env, msg: Msg<NewEpisode>) -> Result<Reply<Value
         edited_version: 1,
     };
     fields.finish()?;
-    if series::load(&env, &row.series).await?.episode_count >= EPISODES_MAX {
+    if series::load(&env, &row.series).await?.episode_count >= Some(EPISODES_MAX) {
         return Err(Fault::conflict(
             "series.too_many_episodes",
             format!("a series has at most {EPISODES_MAX} episodes; begin a second series"),

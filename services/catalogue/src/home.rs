@@ -15,6 +15,10 @@ const HERO_MAX: u32 = 5;
 const CARDS_MAX: u32 = 16;
 /// Most rows of genres.
 const GENRES_MAX: usize = 12;
+/// Fewest series that make a row of their genre; those of smaller genres share one.
+const GENRE_SERIES_MIN: usize = 3;
+/// The badge of what is new.
+const NEW: &str = "New";
 /// How long an item counts as new.
 const NEW_MS: i64 = 7 * 24 * 3_600_000;
 
@@ -96,7 +100,7 @@ pub(crate) async fn read(env: Env, _msg: Msg<Empty>) -> Result<Reply<Home>, Faul
     let mut carousels = Vec::new();
     if !episodes.is_empty() {
         let cards = episodes.into_iter().map(|episode| episode_card(episode, now_ms)).collect();
-        carousels.push(Carousel { title: "What's new".to_owned(), cards });
+        carousels.push(row("What's new", cards));
     }
     carousels.append(&mut by_genre);
     Ok(Reply::ok(Home { hero, carousels }))
@@ -137,14 +141,40 @@ async fn fill(env: &Env, hero: Vec<SeriesRow>, genres: &[String]) -> Result<(Vec
         let first = plays.into_iter().min_by_key(|episode| (episode.season, episode.number));
         cards.push(Card { pid: first.map(|episode| episode.pid), ..series_card(series, now_ms) });
     }
-    let mut carousels = Vec::new();
+    let mut genres = Vec::new();
     for rows in by_genre.chunks(tiers.len()) {
-        let series: Vec<SeriesRow> = newest(rows, |series: &SeriesRow| &series.id, CARDS_MAX)?;
-        let Some(title) = series.first().and_then(|series| series.genre_name.clone()) else { continue };
-        let cards = series.into_iter().map(|series| series_card(series, now_ms)).collect();
-        carousels.push(Carousel { title, cards });
+        genres.push(newest(rows, |series: &SeriesRow| &series.id, CARDS_MAX)?);
     }
-    Ok((cards, carousels))
+    Ok((cards, rows_of_genres(genres, now_ms)))
+}
+
+/// A row for each genre that fills one, and one for the series of all others.
+fn rows_of_genres(genres: Vec<Vec<SeriesRow>>, now_ms: i64) -> Vec<Carousel> {
+    let (large, small): (Vec<_>, Vec<_>) = genres.into_iter().partition(|series| series.len() >= GENRE_SERIES_MIN);
+    let shown: BTreeSet<String> = large.iter().flatten().map(|series| series.id.clone()).collect();
+    let mut others: Vec<SeriesRow> = small.into_iter().flatten().filter(|series| !shown.contains(&series.id)).collect();
+    others.sort_by(|one, other| other.id.cmp(&one.id));
+    others.dedup_by(|one, other| one.id == other.id);
+    others.truncate(usize::try_from(CARDS_MAX).expect("a row is short"));
+    let cards = |series: Vec<SeriesRow>| series.into_iter().map(|series| series_card(series, now_ms)).collect();
+    let mut rows = Vec::new();
+    for series in large {
+        let title = series[0].genre_name.clone().unwrap_or_default();
+        rows.push(row(&title, cards(series)));
+    }
+    if !others.is_empty() {
+        rows.push(row("Series", cards(others)));
+    }
+    rows
+}
+
+/// A row of cards. A word that most of them would carry tells nothing apart, so then none does.
+fn row(title: &str, mut cards: Vec<Card>) -> Carousel {
+    let is_new = |card: &Card| card.badge == Some(NEW);
+    if cards.iter().filter(|card| is_new(card)).count() * 2 > cards.len() {
+        cards.iter_mut().filter(|card| is_new(card)).for_each(|card| card.badge = None);
+    }
+    Carousel { title: title.to_owned(), cards }
 }
 
 #[derive(Deserialize)]
@@ -169,10 +199,12 @@ fn series_card(series: SeriesRow, now_ms: i64) -> Card {
     }
 }
 
+/// A card of what is new: its row says so, the card need not.
 fn episode_card(episode: NewEpisode, now_ms: i64) -> Card {
+    let badge = badge(episode.access, episode.active, episode.is_playable, now_ms - episode.created_ms);
     Card {
         kind: "episode",
-        badge: badge(episode.access, episode.active, episode.is_playable, now_ms - episode.created_ms),
+        badge: badge.filter(|&word| word != NEW),
         id: episode.id,
         pid: Some(episode.pid),
         slug: slug_or(&episode.title, "episode"),
@@ -192,7 +224,7 @@ fn badge(access: Access, active: bool, is_playable: bool, age_ms: i64) -> Option
         Access::Unlisted => Some("Unlisted"),
         _ if !is_playable => Some("Soon"),
         Access::Members => Some("Members"),
-        Access::Public if age_ms < NEW_MS => Some("New"),
+        Access::Public if age_ms < NEW_MS => Some(NEW),
         Access::Public => None,
     }
 }

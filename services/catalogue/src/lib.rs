@@ -50,5 +50,6 @@ pub fn service() -> Service {
         .on(event("removed"), "/assets/{id}", media::follow, Who::Services, NotFound)
         .tenants_tables(&["series", "series_slug", "series_genre", "season", "episode"])
         .migration("0001_catalogue", include_str!("../migrations/0001_catalogue.sql"))
+        .migration("0002_members_listed", include_str!("../migrations/0002_members_listed.sql"))
         .statements(records::ALL)
 }

@@ -45,33 +45,34 @@ impl From<Access> for Datum {
 #[serde(try_from = "i64")]
 pub(crate) enum Tier {
     /// Everyone.
-    Everyone,
-    /// Whoever is signed in.
-    SignedIn,
+    Everyone = 0,
     /// Editors.
-    Editors,
+    Editors = 2,
     /// Nobody: it is being removed.
-    Nobody,
+    Nobody = 3,
 }
 
 impl Tier {
-    /// Where an item stands by its own access.
+    /// Where an item stands by its own access. What is for members everybody sees, and whoever is signed in watches.
     pub(crate) fn of(access: Access, active: bool) -> Self {
         match access {
-            Access::Public if active => Self::Everyone,
-            Access::Members if active => Self::SignedIn,
+            Access::Public | Access::Members if active => Self::Everyone,
             _ => Self::Editors,
         }
     }
 
     /// The tiers that lists show to somebody.
     pub(crate) fn shown_to(principal: &Principal) -> &'static [Self] {
-        const ALL: [Tier; 3] = [Tier::Everyone, Tier::SignedIn, Tier::Editors];
-        match principal {
-            Principal::Nobody => &ALL[..1],
-            Principal::Person { .. } if !principal.has_role("editor") => &ALL[..2],
-            _ => &ALL,
-        }
+        if is_editor(principal) { &[Self::Everyone, Self::Editors] } else { &[Self::Everyone] }
+    }
+}
+
+/// Whether somebody sees what is not for everyone: an editor, or one of our services.
+fn is_editor(principal: &Principal) -> bool {
+    match principal {
+        Principal::Nobody => false,
+        Principal::Person { .. } => principal.has_role("editor"),
+        Principal::Service(_) => true,
     }
 }
 
@@ -85,7 +86,7 @@ impl TryFrom<i64> for Tier {
     type Error = String;
 
     fn try_from(number: i64) -> Result<Self, String> {
-        let tiers = [Self::Everyone, Self::SignedIn, Self::Editors, Self::Nobody];
+        let tiers = [Self::Everyone, Self::Editors, Self::Nobody];
         tiers.into_iter().find(|&tier| tier as i64 == number).ok_or_else(|| format!("there is no tier {number}"))
     }
 }
@@ -103,11 +104,20 @@ pub(crate) struct Series {
     pub(crate) access: Access,
     pub(crate) active: bool,
     pub(crate) version: i64,
-    pub(crate) episode_count: i64,
+    /// Of all episodes, also those that only editors see; so only they are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) episode_count: Option<i64>,
     pub(crate) created_ms: i64,
     pub(crate) updated_ms: i64,
     #[serde(skip_serializing)]
     pub(crate) edited_version: i64,
+}
+
+impl Series {
+    /// As far as it is for somebody.
+    pub(crate) fn shown_to(self, principal: &Principal) -> Self {
+        Self { episode_count: self.episode_count.filter(|_| is_editor(principal)), ..self }
+    }
 }
 
 /// The row of an episode.
@@ -264,7 +274,7 @@ mod tests {
         let viewer = Tier::shown_to(&Principal::person("v", &["viewer"]));
         let editor = Tier::shown_to(&Principal::person("e", &["viewer", "editor"]));
         assert!(viewer.starts_with(nobody) && editor.starts_with(viewer));
-        assert_eq!((nobody.len(), viewer.len(), editor.len()), (1, 2, 3));
+        assert_eq!((nobody.len(), viewer.len(), editor.len()), (1, 1, 2));
         assert!(!editor.contains(&Tier::Nobody));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn begin(env: Env, msg: Msg<Empty>) -> Result<Reply, Fault> {
         .write(SLUGS_DELETE.with(params![&id]))
         .write(GENRES_DELETE.with(params![&id]));
     // All steps are sent now: a chain of messages that cause each other would look like a loop in a long series.
-    let episodes = usize::try_from(series.episode_count).unwrap_or_default();
+    let episodes = series.episode_count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
     for _ in 0..=episodes / STEP_EPISODES {
         effects = effects.send(Kind::Post, uri!("/series/{id}/removal")?, json!({}));
     }

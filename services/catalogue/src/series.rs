@@ -38,6 +38,7 @@ pub(crate) async fn list(env: Env, msg: Msg<Wanted>) -> Result<Reply<Page>, Faul
     let rows = env.query_many(reads).await?;
     let mut items = newest(&rows, |series: &Series| &series.id, limit + 1)?;
     let next = cut(&mut items, limit, |series| series.id.clone());
+    let items = items.into_iter().map(|series| series.shown_to(env.principal())).collect();
     Ok(Reply::ok(Page { items, next }))
 }
 
@@ -52,7 +53,7 @@ pub(crate) async fn read(env: Env, msg: Msg<Empty>) -> Result<Reply<Series>, Fau
     require_series(&env, &id).await?;
     let series = load(&env, &id).await?;
     let version = series.version;
-    Ok(Reply::ok(series).version(version))
+    Ok(Reply::ok(series.shown_to(env.principal())).version(version))
 }
 
 /// A series, or the slug it is found at now.
@@ -79,7 +80,7 @@ pub(crate) async fn find(env: Env, msg: Msg<Empty>) -> Result<Reply<Found>, Faul
     }
     let series = load(&env, &owner.id).await?;
     let version = series.version;
-    Ok(Reply::ok(Found::Here(Box::new(series))).version(version))
+    Ok(Reply::ok(Found::Here(Box::new(series.shown_to(env.principal())))).version(version))
 }
 
 #[derive(Deserialize)]
@@ -122,7 +123,7 @@ pub(crate) async fn create(env: Env, msg: Msg<NewSeries>) -> Result<Reply<Series
         access: new.access,
         active: new.active.unwrap_or(true),
         version: 1,
-        episode_count: 0,
+        episode_count: Some(0),
         created_ms: now_ms,
         updated_ms: now_ms,
         edited_version: 1,

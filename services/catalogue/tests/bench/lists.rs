@@ -31,7 +31,7 @@ async fn each_sees_listed_what_is_meant_for_them_newest_first() {
         }
     }
     for uri in ["/series?", "/series?genre=drama&"] {
-        assert_eq!(read_all(&bench.nobody(), uri, 1).await, ["public shown"]);
+        assert_eq!(read_all(&bench.nobody(), uri, 1).await, ["members shown", "public shown"]);
         assert_eq!(read_all(&bench.viewer(), uri, 1).await, ["members shown", "public shown"]);
         for editor in [bench.editor(), bench.owner(), bench.service()] {
             assert_eq!(read_all(&editor, uri, 3).await.len(), 8);
@@ -91,7 +91,7 @@ async fn episodes_of_a_series_show_to_each_what_is_theirs() {
         None => String::new(),
     };
     let list = bench.nobody().get(&uri).await.expect("by link").json();
-    assert_eq!(seen(&list), "public");
+    assert_eq!(seen(&list), "public members");
     assert_eq!(seen(&bench.viewer().get(&uri).await.expect("by link").json()), "public members");
     let all = bench.editor().get(&uri).await.expect("an editor").json();
     assert_eq!(seen(&all), "public unlisted members private draft");
@@ -99,6 +99,22 @@ async fn episodes_of_a_series_show_to_each_what_is_theirs() {
     bench.editor().patch(&format!("/series/{}", text(&made, "id")), json!({"access": "private"})).await.expect("hide");
     for stranger in [bench.nobody(), bench.viewer()] {
         assert_eq!(stranger.get(&uri).await.expect_err("private").code, "series.not_found");
+    }
+}
+
+#[tokio::test]
+async fn only_editors_are_told_how_many_episodes_there_are_with_the_hidden_ones() {
+    let bench = bench().await;
+    let made = series(&bench, json!({"title": "Stage"})).await;
+    episode(&bench, &made, json!({"title": "One"})).await;
+    episode(&bench, &made, json!({"title": "Hidden", "access": "private"})).await;
+    for uri in [format!("/series/{}", text(&made, "id")), "/series/by-slug/stage".to_owned(), "/series".to_owned()] {
+        for (actor, count) in [(bench.nobody(), None), (bench.viewer(), None), (bench.editor(), Some(2))] {
+            let answer = actor.get(&uri).await.expect("the series").json();
+            let series = answer["items"].get(0).unwrap_or(&answer);
+            assert_eq!(series["title"], "Stage");
+            assert_eq!(series.get("episode_count").and_then(Value::as_i64), count, "{uri}");
+        }
     }
 }
 
