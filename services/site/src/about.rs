@@ -26,7 +26,12 @@ struct Row {
 /// Which page it is about.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
+    #[serde(default = "home")]
     uri: String,
+}
+
+fn home() -> String {
+    "/".to_owned()
 }
 
 /// Where each module's functions are written.
@@ -37,6 +42,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("site::home::", include_str!("home.rs")),
     ("site::me::", include_str!("me.rs")),
     ("site::pictures::", include_str!("pictures.rs")),
+    ("site::robots::", include_str!("robots.rs")),
     ("site::series::", include_str!("series.rs")),
     ("site::sign_in::", include_str!("sign_in.rs")),
     ("site::theme::", include_str!("theme.rs")),

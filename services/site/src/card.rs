@@ -26,6 +26,15 @@ impl Badge {
         Some(Self { icon, word })
     }
 
+    /// The same of an episode; that there is nothing to play yet comes before who may play it.
+    pub(crate) fn of_episode(episode: &Episode) -> Option<Self> {
+        match Self::of(episode.access, episode.active) {
+            None if !episode.is_playable() => Self::named("Soon"),
+            Some(Self { word: "Members", .. }) if !episode.is_playable() => Self::named("Soon"),
+            badge => badge,
+        }
+    }
+
     fn named(name: &str) -> Option<Self> {
         match name {
             "New" => Some(Self { icon: "", word: "New" }),
@@ -99,7 +108,7 @@ impl CardView {
             title: episode.title.clone(),
             meta,
             synopsis: String::new(),
-            badge: Badge::of(episode.access, episode.active),
+            badge: Badge::of_episode(episode),
             length: episode.duration_ms().map(length),
             progress,
         }

@@ -1,7 +1,7 @@
 //! The page of a fault: what happened, and where to go. It comes even where the channel cannot be read.
 
 use crate::frame::Frame;
-use crate::wording::sentence;
+use crate::wording::{marked, sentence};
 use askama::Template;
 use callboard::{Env, Fault, Html, Msg, Reply};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ struct Page<'a> {
     status: u16,
     code: String,
     title: String,
+    /// As HTML.
     message: String,
 }
 
@@ -33,5 +34,5 @@ pub(crate) async fn show(env: Env, msg: Msg<Wrong>) -> Result<Reply<Html>, Fault
     page.path = "/".to_owned();
     let Wrong { status, code, title, message } = msg.data;
     let title = if title.is_empty() { "Something went wrong".to_owned() } else { title };
-    page.answer_unstored(&Page { page: &page, status, code, title, message: sentence(&message) })
+    page.answer_unstored(&Page { page: &page, status, code, title, message: marked(&sentence(&message)) })
 }

@@ -12,6 +12,8 @@ pub(crate) struct Frame {
     origin: String,
     /// The channel.
     pub(crate) tenant: Tenant,
+    /// Whether the channel could be read; where not, there is nothing to lead to.
+    pub(crate) has_channel: bool,
     /// Which page this is: marks the current place, and names the function that served it.
     pub(crate) here: &'static str,
     /// The page's own path, for the way back after sign-in.
@@ -29,8 +31,10 @@ impl Frame {
 
     /// The frame of a page that must come even where nothing else works.
     pub(crate) async fn open_always(env: &Env, head: &Head, here: &'static str) -> Result<Self, Fault> {
-        let tenant = env.call("/tenant").await.unwrap_or_else(|_| Tenant::plain(env.tenant().as_str()));
-        Self::around(env, head, here, tenant)
+        let tenant = env.call("/tenant").await;
+        let has_channel = tenant.is_ok();
+        let tenant = tenant.unwrap_or_else(|_| Tenant::plain(env.tenant().as_str()));
+        Ok(Self { has_channel, ..Self::around(env, head, here, tenant)? })
     }
 
     fn around(env: &Env, head: &Head, here: &'static str, tenant: Tenant) -> Result<Self, Fault> {
@@ -41,6 +45,7 @@ impl Frame {
             is_demo: env.setting::<String>("site.demo")? == "yes",
             env: env.clone(),
             tenant,
+            has_channel: true,
             here,
         })
     }

@@ -13,6 +13,7 @@ mod icons;
 mod lettering;
 mod me;
 mod pictures;
+mod robots;
 mod series;
 mod sign_in;
 mod theme;
@@ -29,6 +30,7 @@ use callboard::Who::{Anyone, Services, SignedIn};
 pub fn service() -> Service {
     Service::new("site")
         .on(Page, "/", home::show, Anyone, Denied)
+        .on(Page, "/series", series::list, Anyone, Denied)
         .on(Page, "/series/{slug}", series::show, Anyone, Denied)
         .on(Page, "/series/{slug}/{season}", series::show_season, Anyone, Denied)
         .on(Page, "/series/{slug}/tip", tip::show_form, SignedIn, Denied)
@@ -48,11 +50,15 @@ pub fn service() -> Service {
         .on(Form, "/sign-out", sign_in::sign_out, SignedIn, Denied)
         .relay()
         .on(Page, "/me/settings", me::show_settings, SignedIn, Denied)
+        .on(Form, "/me/settings", me::change, SignedIn, Denied)
+        .relay()
         .on(Page, "/me/history", me::show_history, SignedIn, Denied)
         .on(Form, "/me/history", me::forget, SignedIn, Denied)
         .relay()
         .on(Page, "/art/{kind}/{id}", pictures::show, Anyone, NotFound)
         .relay()
+        .on(Page, "/favicon.ico", pictures::show_favicon, Anyone, Denied)
+        .on(Page, "/robots.txt", robots::show, Anyone, Denied)
         .on(Page, "/theme.css", theme::show, Anyone, Denied)
         .on(Page, "/about/function", about::show_function, Anyone, Denied)
         .on(Page, "/about/errors/{code}", errors::show, Anyone, Denied)

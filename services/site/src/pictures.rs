@@ -28,6 +28,11 @@ fn no_such_picture(name: &str) -> Fault {
     )
 }
 
+/// `/favicon.ico`, which browsers ask for where no page names an icon.
+pub(crate) async fn show_favicon(env: Env, _: Msg<Empty>) -> Result<Reply<Html>, Fault> {
+    logo(&env).await
+}
+
 /// The poster frame of a playable video, as far as the viewer may watch it; otherwise a drawn picture.
 async fn still(env: &Env, id: &str) -> Result<Reply<Html>, Fault> {
     let episode: Episode = env.call(&format!("/episodes/{id}")).await?;

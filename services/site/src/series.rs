@@ -6,7 +6,7 @@ use crate::contracts::{Access, BySlug, Episode, Offer, Position, Positions, Seas
 use crate::frame::Frame;
 use crate::home::found;
 use askama::Template;
-use callboard::{Env, Fault, Html, Msg, Reply, uri};
+use callboard::{Empty, Env, Fault, Html, Msg, Reply, uri};
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -43,6 +43,11 @@ struct SeasonView {
 pub(crate) struct Wanted {
     #[serde(default)]
     after: Option<String>,
+}
+
+/// `/series`: all of them stand on the home page.
+pub(crate) async fn list(_: Env, _: Msg<Empty>) -> Result<Reply<Html>, Fault> {
+    Ok(Reply::see_other("/"))
 }
 
 /// `/series/{slug}`.

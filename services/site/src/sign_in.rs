@@ -77,7 +77,7 @@ pub(crate) async fn sign_in(env: Env, msg: Msg<Credentials>) -> Result<Reply<Htm
         Err(fault) if fault.kind == FaultKind::Bug => Err(fault),
         Err(fault) => {
             let complaint = Complaint::about(&fault, &["email", "password"]);
-            page.answer_unstored(&SignInPage { page: &page, next, email, complaint })
+            Ok(page.answer_unstored(&SignInPage { page: &page, next, email, complaint })?.status_of(&fault))
         }
     }
 }
@@ -93,7 +93,7 @@ pub(crate) async fn sign_up(env: Env, msg: Msg<Credentials>) -> Result<Reply<Htm
         Err(fault) if fault.kind == FaultKind::Bug => Err(fault),
         Err(fault) => {
             let complaint = Complaint::about(&fault, &["name", "email", "password"]);
-            page.answer_unstored(&SignUpPage { page: &page, next, name, email, complaint })
+            Ok(page.answer_unstored(&SignUpPage { page: &page, next, name, email, complaint })?.status_of(&fault))
         }
     }
 }

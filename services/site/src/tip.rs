@@ -127,7 +127,8 @@ pub(crate) async fn give(env: Env, msg: Msg<Fields>) -> Result<Reply<Html>, Faul
             let offer: Offer = env.call("/payments/offer").await?;
             // Where the key was used for something else, the next attempt is a new wish.
             let key = if fault.code == "tip.key_used" { env.id().to_string() } else { fields.key.clone() };
-            answer(&page, &series, &offer, Fields { key, ..fields }, Complaint::about(&fault, FIELDS))
+            let complaint = Complaint::about(&fault, FIELDS);
+            Ok(answer(&page, &series, &offer, Fields { key, ..fields }, complaint)?.status_of(&fault))
         }
     }
 }

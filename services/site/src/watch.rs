@@ -173,7 +173,7 @@ fn panel(season: &Season, current: &Episode) -> Panel {
         number: episode.number,
         title: episode.title.clone(),
         length: episode.duration_ms().map(length),
-        badge: Badge::of(episode.access, episode.active),
+        badge: Badge::of_episode(episode),
         is_current: episode.id == current.id,
     };
     Panel { title: season.title.clone(), items: season.episodes.iter().map(item).collect() }

@@ -18,6 +18,32 @@ pub(crate) fn sentence(fragment: &str) -> String {
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }
 
+/// A text with the marks of the manual, `**` around what is bold and backticks around code, as HTML.
+pub(crate) fn marked(text: &str) -> String {
+    between(text, "`", "code", |text| between(text, "**", "b", escape))
+}
+
+/// Puts what stands between two marks into an element; a mark without its second stays what it is.
+fn between(text: &str, mark: &str, element: &str, outside: impl Fn(&str) -> String) -> String {
+    let mut html = String::new();
+    let mut rest = text;
+    while let Some((before, inside, after)) = pair(rest, mark) {
+        html.extend([&outside(before), "<", element, ">", &escape(inside), "</", element, ">"]);
+        rest = after;
+    }
+    html + &outside(rest)
+}
+
+fn pair<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let (before, tail) = text.split_once(mark)?;
+    let (inside, after) = tail.split_once(mark)?;
+    Some((before, inside, after))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// What a form says about a fault: beside its fields where it names them, above them otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Complaint {
@@ -53,6 +79,13 @@ mod tests {
     fn lengths_read_as_on_a_clock() {
         assert_eq!((length(0), length(20_000), length(19_001)), ("0:00".into(), "0:20".into(), "0:20".into()));
         assert_eq!((length(1_274_000), length(3_723_000)), ("21:14".into(), "1:02:03".into()));
+    }
+
+    #[test]
+    fn marks_become_elements_and_markup_becomes_text() {
+        assert_eq!(marked("no channel `a<b`; **see** *it*"), "no channel <code>a&lt;b</code>; <b>see</b> *it*");
+        assert_eq!(marked("`/media/**` & **x** `**`"), "<code>/media/**</code> &amp; <b>x</b> <code>**</code>");
+        assert_eq!(marked("a ` b ** <i>"), "a ` b ** &lt;i&gt;");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Manage one episode: its form, its video and the upload tray.
 
-use crate::contracts::{Asset, Episode, MediaState, Series};
+use crate::contracts::{Asset, Episode, Series};
 use crate::form::{Fields, LONG_CHARS_MAX, SHORT_CHARS_MAX, TITLE_CHARS_MAX, complain};
 use crate::frame::Frame;
 use crate::wording::{Complaint, State, length, sentence};
@@ -31,7 +31,6 @@ struct Video {
     state: State,
     length: String,
     has_media: bool,
-    is_playable: bool,
     reason: String,
     /// Where a preparation under way tells its progress.
     upload: String,
@@ -71,10 +70,10 @@ pub(crate) async fn create(env: Env, msg: Msg<Fields>) -> Result<Reply<Html>, Fa
             Ok(Reply::see_other(format!("/studio/episodes/{episode}?saved=1")))
         }
         Err(fault) => {
-            let complaint = complain(fault)?;
+            let complaint = complain(fault.clone())?;
             let page = Frame::open(&env, &msg.head).await?;
             let series: Series = env.call(&format!("/series/{id}")).await?;
-            page.answer(&new_page(&page, &series, msg.data.clone(), complaint))
+            Ok(page.answer(&new_page(&page, &series, msg.data.clone(), complaint))?.status_of(&fault))
         }
     }
 }
@@ -121,10 +120,10 @@ pub(crate) async fn change(env: Env, msg: Msg<Fields>) -> Result<Reply<Html>, Fa
     match save(&env, &msg).await {
         Ok(()) => Ok(Reply::see_other(format!("/studio/episodes/{id}?saved=1"))),
         Err(fault) => {
-            let complaint = complain(fault)?;
+            let complaint = complain(fault.clone())?;
             let episode: Episode = env.call(place.as_str()).await?;
             let fields = Fields { version: Some(episode.version), ..msg.data.clone() };
-            answer(&env, &msg, episode, fields, complaint, false).await
+            Ok(answer(&env, &msg, episode, fields, complaint, false).await?.status_of(&fault))
         }
     }
 }
@@ -174,7 +173,6 @@ fn video(page: &Frame, episode: Episode, asset: Asset) -> Video {
         state: State::of_media(state),
         length: episode.media.as_ref().and_then(|media| media.duration_ms).map(length).unwrap_or_default(),
         has_media: state.is_some(),
-        is_playable: matches!(state, Some(MediaState::Playable | MediaState::Ready)),
         reason: asset.reason.as_deref().map(sentence).unwrap_or_default(),
         upload: upload.unwrap_or_default(),
         filename: asset.filename.unwrap_or_default(),

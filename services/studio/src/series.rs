@@ -118,9 +118,9 @@ pub(crate) async fn create(env: Env, msg: Msg<Fields>) -> Result<Reply<Html>, Fa
             Ok(Reply::see_other(format!("/studio/series/{id}?saved=1")))
         }
         Err(fault) => {
-            let complaint = complain(fault)?;
+            let complaint = complain(fault.clone())?;
             let page = Frame::open(&env, &msg.head).await?;
-            page.answer(&new_page(&page, msg.data, complaint))
+            Ok(page.answer(&new_page(&page, msg.data, complaint))?.status_of(&fault))
         }
     }
 }
@@ -168,11 +168,12 @@ pub(crate) async fn change(env: Env, msg: Msg<Fields>) -> Result<Reply<Html>, Fa
     match saved {
         Ok(_) => Ok(Reply::see_other(format!("/studio/series/{id}?saved=1"))),
         Err(fault) => {
-            let complaint = complain(fault)?;
+            let complaint = complain(fault.clone())?;
             let page = Frame::open(&env, &msg.head).await?;
             let series: Series = env.call(&format!("/series/{id}")).await?;
             let fields = Fields { version: Some(series.version), ..msg.data.clone() };
-            page.answer(&edit_page(&env, &page, series, fields, complaint, None).await?)
+            let view = edit_page(&env, &page, series, fields, complaint, None).await?;
+            Ok(page.answer(&view)?.status_of(&fault))
         }
     }
 }

@@ -49,7 +49,7 @@ test("a video uploaded in a browser plays in a browser, for those who may", asyn
     await owner.setRole(ADA.email, "editor");
     await page.reload();
     await page.getByRole("link", { name: "Studio", exact: true }).click();
-    await expect(page).toHaveURL(`${server.url}/studio/series`);
+    await expect(page).toHaveURL(`${url}/studio/series`);
   });
 
   await test.step("make a series and a private episode", async () => {

@@ -1,6 +1,6 @@
 // Every page at both sizes and in both themes: the design language on computed styles, and a screenshot of each.
 import { type Station, expect, test, watch } from "../fixtures/test";
-import { box, choose, COLOURS, DESKTOP, expectRing, expectTheLanguage, PHONE, pixels, rgb, settled, type Size, style, type Theme } from "../fixtures/look";
+import { box, choose, COLOURS, DESKTOP, expectOnScreen, expectRing, expectTheLanguage, PHONE, pixels, rgb, settled, shoot, type Size, style, type Theme } from "../fixtures/look";
 import type { Page } from "@playwright/test";
 
 interface Shown {
@@ -19,6 +19,7 @@ const FOR_ANYBODY: Shown[] = [
   { name: "watch-empty", path: (station) => new URL(watch(station, station.empty)).pathname },
   { name: "sign-in", path: () => "/sign-in" },
   { name: "sign-up", path: () => "/sign-up" },
+  { name: "manual", path: () => "/about/errors/no_such_uri" },
   { name: "nothing", path: () => "/nothing/here", status: 404 },
 ];
 
@@ -40,7 +41,7 @@ async function look(page: Page, station: Station, shown: Shown, size: Size, them
     const answer = await page.goto(station.url + shown.path(station));
     expect(answer?.status()).toBe(shown.status ?? 200);
     await settled(page);
-    await page.screenshot({ path: `shots/${shown.name}-${size.name}-${theme}.png`, fullPage: true, animations: "disabled" });
+    await shoot(page, shown.name, size, theme);
     await expectTheLanguage(page, theme);
     if (!shown.isStudio) await expectTheFrame(page, size);
   });
@@ -51,6 +52,8 @@ async function expectTheFrame(page: Page, size: Size): Promise<void> {
   expect(header.height, "header").toBe(size === PHONE ? 56 : 64);
   const bar = page.getByRole("navigation", { name: "Main, at the foot" });
   await expect(bar).toBeVisible({ visible: size === PHONE });
+  const isCut = await page.locator(".brand span").evaluate((name) => name.scrollWidth > name.clientWidth);
+  expect(isCut, "the channel's name is whole").toBe(false);
 }
 
 for (const size of [PHONE, DESKTOP]) {
@@ -107,6 +110,8 @@ async function expectHome(page: Page, size: Size, theme: Theme): Promise<void> {
   for (const gap of gaps) expect(gap, "rows are 40 px apart").toBeCloseTo(40, 0);
   const gutter = await pixels(page.locator(".row-track").first(), "padding-left");
   expect(gutter, "gutter").toBeCloseTo(Math.min(Math.max(16, 0.04 * size.width), 56), 0);
+  expect(await style(page.locator(".rows h2").first(), "color"), "the row below the hero has the theme's colour").toBe(rgb(COLOURS[theme].text));
+  expect(await style(page.locator(".hero-text h2").first(), "color"), "the text over the picture is light").toBe(rgb(COLOURS.dark.text));
   await expectHeaderToSettle(page, theme);
 }
 
@@ -158,6 +163,51 @@ test("on a desktop the player has at least 70 % of the width, and the panel 380 
   expect(player.width / player.height).toBeCloseTo(16 / 9, 1);
   expect((await box(page.locator(".watch-panel"))).width).toBe(380);
   expect(await style(page.locator("show-player"), "background-color")).toBe("rgb(0, 0, 0)");
+});
+
+test("on the watch page colour is for the place, and the title stands once", async ({ page, station }) => {
+  await page.setViewportSize(DESKTOP);
+  await page.goto(watch(station, station.open));
+  await expect(page.locator("show-player media-controller")).toBeAttached();
+  await expect(page.locator(".player-top")).toBeHidden();
+  const accent = await style(page.locator("media-time-range"), "--media-range-bar-color");
+  expect(accent).not.toMatch(/^#fff/);
+  expect(await style(page.locator("media-volume-range"), "--media-range-bar-color")).toBe("#fff");
+  const here = page.locator(".panel-list [aria-current=page]");
+  expect(await style(here, "box-shadow"), "a straight mark, not the edge of a round box").toBe("none");
+  const mark = await here.evaluate((item) => getComputedStyle(item, "::before").width);
+  expect(mark).toBe("3px");
+});
+
+test("on a phone everything of the studio's menu is on screen and its head scrolls away", async ({ page, context, station }) => {
+  await station.owner.enter(context);
+  await page.setViewportSize(PHONE);
+  await page.goto(`${station.url}/studio/series/${station.series.id}`);
+  await expectOnScreen(page, page.locator(".studio-menu :is(a, button)"));
+  await expect(page.getByRole("button", { name: "Sign out" })).toBeVisible();
+  expect(await style(page.locator(".studio-head"), "position")).toBe("static");
+  await page.goto(`${station.url}/studio/episodes/${station.empty.id}`);
+  expect(await page.locator(".stack td:empty").evaluateAll((cells) => cells.every((cell) => !cell.checkVisibility()))).toBe(true);
+});
+
+test("what was begun is taken from the list by a button that is smaller than its title's line", async ({ page, context, station }) => {
+  await station.owner.enter(context);
+  await page.setViewportSize(PHONE);
+  await page.goto(`${station.url}/me/history`);
+  const remove = page.getByRole("button", { name: `Remove ${station.open.title}` });
+  expect(await pixels(remove, "font-size")).toBe(14);
+  const [icon, card] = [await box(remove.locator(".icon")), await box(page.locator(".episode .card"))];
+  expect(icon.x - card.x, "it stands at the edge of its card").toBeCloseTo(1, 0);
+});
+
+test("the bar to save is as wide as its column", async ({ page, context, station }) => {
+  await station.owner.enter(context);
+  for (const size of [PHONE, DESKTOP]) {
+    await page.setViewportSize(size);
+    await page.goto(`${station.url}/studio/series/${station.series.id}`);
+    const [bar, column] = [await box(page.locator(".save-bar")), await box(page.locator(".studio-main"))];
+    expect([bar.x, bar.width]).toEqual([column.x, column.width]);
+  }
 });
 
 test("the studio has a menu of 240 px and rows of 44 px", async ({ page, context, station }) => {

@@ -23,7 +23,43 @@ test("a viewer signs up, and their mistakes are said beside the fields", async (
   await expect(page.getByRole("link", { name: "Sign in" }).first()).toBeVisible();
 });
 
-test("the owner signs in on the way to the studio and makes a series with an episode", async ({ page, station }) => {
+test("a viewer changes their name and password", async ({ page, station, expected }) => {
+  expected.push(/status of 40[13]/);
+  const main = page.getByRole("main");
+  await page.goto(`${station.url}/sign-up`);
+  await page.getByLabel("Name").fill("Nils");
+  await page.getByLabel("E-mail address").fill("nils@people.example");
+  await page.getByLabel("Password").fill("quiet harbour wind 7");
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("link", { name: "Me", exact: true }).click();
+  await page.getByLabel("Name").fill("Nils Holm");
+  await page.getByRole("button", { name: "Save the name" }).click();
+  await expect(main.getByRole("status")).toHaveText("Your name is changed.");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Nils Holm");
+  const change = async (old: string) => {
+    await page.getByLabel("Password until now").fill(old);
+    await page.getByLabel("New password").fill("louder harbour wind 8");
+    await page.getByRole("button", { name: "Change the password" }).click();
+  };
+  await change("not the password");
+  await expect(page.locator("#old-error")).toContainText("This is not your password");
+  await change("quiet harbour wind 7");
+  await expect(main.getByRole("status")).toContainText("Your password is changed");
+  await main.getByRole("button", { name: "Sign out" }).click();
+  await page.goto(`${station.url}/sign-in`);
+  const signIn = async (password: string) => {
+    await page.getByLabel("E-mail address").fill("nils@people.example");
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  };
+  await signIn("quiet harbour wind 7");
+  await expect(page.getByRole("alert")).toContainText("The address or the password is wrong");
+  await signIn("louder harbour wind 8");
+  await expect(page.getByRole("link", { name: "Me", exact: true })).toBeVisible();
+});
+
+test("the owner signs in on the way to the studio and makes a series with an episode", async ({ page, station, expected }) => {
+  expected.push(/status of 40[01]/);
   await page.goto(`${station.url}/studio/series/new`);
   await expect(page).toHaveURL(/\/sign-in\?next=/);
   await page.getByLabel("E-mail address").fill(OWNER.email);

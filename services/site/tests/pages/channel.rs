@@ -1,6 +1,6 @@
 //! A channel to show: services that answer as the contracts say, with one series of everything that pages tell apart.
 
-use callboard::Kind::{Delete, Get, Post};
+use callboard::Kind::{Delete, Get, Patch, Post, Put};
 use callboard::Stranger::Denied;
 use callboard::Who::{Anyone, SignedIn};
 use callboard::{Cookie, Data, Empty, Env, Fault, Msg, Principal, Reply, Service};
@@ -15,6 +15,7 @@ fn channel() -> Service {
     Service::new("channel")
         .on(Get, "/tenant", tenant, Anyone, Denied)
         .on(Get, "/home", home, Anyone, Denied)
+        .on(Get, "/-/errors/{code}", manual, Anyone, Denied)
         .on(Get, "/series/by-slug/{slug}", by_slug, Anyone, Denied)
         .on(Get, "/series/{id}", series, Anyone, Denied)
         .on(Get, "/series/{id}/episodes", episodes, Anyone, Denied)
@@ -27,6 +28,8 @@ fn channel() -> Service {
         .on(Get, "/tips/{id}", tip, SignedIn, Denied)
         .on(Get, "/me/tips", tips, SignedIn, Denied)
         .on(Get, "/me", me, SignedIn, Denied)
+        .on(Patch, "/me", rename, SignedIn, Denied)
+        .on(Put, "/me/password", change_password, SignedIn, Denied)
         .on(Get, "/me/positions", positions, SignedIn, Denied)
         .on(Get, "/me/positions/{id}", position, SignedIn, Denied)
         .on(Delete, "/me/positions/{id}", forget, SignedIn, Denied)
@@ -91,6 +94,11 @@ async fn home(env: Env, _: Msg<Empty>) -> Answer {
     ))
 }
 
+async fn manual(_: Env, msg: Msg<Empty>) -> Answer {
+    let text = "# busy\n\nOthers change the same thing.\n\n**What to do.** Send the request again.\n";
+    Ok(Reply::ok(json!({"code": msg.param("code"), "text": text})))
+}
+
 fn tides() -> Value {
     json!({"id": "s1", "slug": "tides", "title": "Tides", "short_text": "The sea comes in.", "long_text": "And goes out.",
         "genres": ["Drama"], "tags": [], "access": "public", "active": true, "version": 1, "episode_count": 5, "created_ms": 1, "updated_ms": 1})
@@ -145,6 +153,26 @@ async fn me(_: Env, _: Msg<Empty>) -> Answer {
     ))
 }
 
+async fn rename(_: Env, msg: Msg<Value>) -> Answer {
+    match msg.data["name"].as_str() {
+        Some("") | None => {
+            Err(Fault::bad_input("account.name_invalid", "give a name").field("name", "give a name of one line"))
+        }
+        Some(name) => Ok(Reply::ok(json!({"name": name}))),
+    }
+}
+
+async fn change_password(_: Env, msg: Msg<Value>) -> Result<Reply, Fault> {
+    match (msg.data["old"].as_str(), msg.data["new"].as_str()) {
+        (Some("correct horse"), Some(new)) if new.len() >= 10 => Ok(Reply::nothing()),
+        (Some("correct horse"), _) => {
+            Err(Fault::bad_input("password.length", "too short").field("new", "use at least 10 characters"))
+        }
+        (Some("locked"), _) => Err(Fault::too_many("sign_in.locked", "wait for 30 s")),
+        _ => Err(Fault::denied("password.wrong", "wrong").field("old", "this is not your password")),
+    }
+}
+
 async fn positions(env: Env, _: Msg<Data>) -> Answer {
     if env.tenant().as_str() == "empty" {
         return Ok(Reply::ok(json!({"items": []})));
@@ -175,7 +203,7 @@ fn session() -> Reply<Value> {
 async fn sign_in(_: Env, msg: Msg<Value>) -> Answer {
     match msg.data["password"].as_str() {
         Some("correct horse") => Ok(session()),
-        _ => Err(Fault::denied("session.refused", "address or password is wrong; try again")),
+        _ => Err(Fault::not_signed_in("sign_in.wrong", "address or password is wrong; try again")),
     }
 }
 

@@ -159,6 +159,7 @@ async fn signing_in_leads_back_and_a_wrong_password_keeps_what_was_typed() {
     assert_eq!(location(outside), "/");
     let wrong = bench.nobody().form("/sign-in", "email=%22%3Ca%3E&password=no").await.expect("the page again");
     assert!(wrong.cookies.is_empty());
+    assert_eq!(wrong.status(), 401);
     let page = read(Ok(wrong));
     assert!(page.contains("Address or password is wrong; try again."), "{page}");
     assert!(page.contains("name=email value=&#34;&#60;a&#62;"), "what was typed is text, never markup: {page}");
@@ -167,9 +168,10 @@ async fn signing_in_leads_back_and_a_wrong_password_keeps_what_was_typed() {
 #[tokio::test]
 async fn signing_up_says_beside_the_field_what_is_wrong() {
     let bench = bench().await;
-    let page = text(
-        &bench.nobody().form("/sign-up", "name=Vera&email=a%40b.org&password=short").await.expect("the page again"),
-    );
+    let again = bench.nobody().form("/sign-up", "name=Vera&email=a%40b.org&password=short").await;
+    let again = again.expect("the page again");
+    assert_eq!(again.status(), 400);
+    let page = text(&again);
     assert!(page.contains("id=\"password-error\">Use at least 10 characters.</p>"), "{page}");
     assert!(page.contains("value=\"Vera\"") && !page.contains("short"), "a password is never sent back");
     assert_eq!(location(bench.nobody().form("/sign-up", "name=Vera&email=a%40b.org&password=long+enough").await), "/");
@@ -202,8 +204,74 @@ async fn a_fault_has_a_page_even_where_the_channel_is_unknown() {
     let bench = bench().await;
     assert_snapshot!("fault", read(bench.service().page(query).await));
     assert_eq!(bench.nobody().page(query).await.expect_err("not from outside").status(), 404);
+}
+
+#[tokio::test]
+async fn where_there_is_no_channel_nothing_leads_to_it() {
+    let query = "/fault?status=404&code=tenant.unknown&title=Nothing+here&message=there+is+no+channel+named+%60demo%60";
     let alone = Bench::new(vec![site::service()]).await;
-    assert!(read(alone.service().page(query).await).contains("h1 Nothing here"));
+    let page = alone.service().page(query).await.expect("the page opens");
+    let html = text(&page);
+    assert!(html.contains("There is no channel named <code>demo</code>."), "{html}");
+    let read = read(Ok(page));
+    let links: Vec<&str> = read.lines().filter(|line| line.starts_with("a ") || line.starts_with("img")).collect();
+    assert_eq!(links, ["a href=#main Skip to the content"], "{read}");
+    assert!(read.contains("h1 Nothing here") && read.contains("p tenant.unknown"), "{read}");
+}
+
+#[tokio::test]
+async fn the_manual_of_a_fault_is_read_as_it_is_written() {
+    let bench = bench().await;
+    let fault = "/fault?status=404&code=no_such_uri&title=Nothing&message=there+is+nothing+at+%60%3Cb%3E%60";
+    let page = text(&bench.service().page(fault).await.expect("the page opens"));
+    assert!(page.contains("<code>&lt;b&gt;</code>") && page.contains("href=\"/about/errors/no_such_uri\""), "{page}");
+    let manual = text(&bench.nobody().page("/about/errors/busy").await.expect("the page opens"));
+    assert!(manual.contains("<p><b>What to do.</b> Send the request again.</p>"), "{manual}");
+}
+
+#[tokio::test]
+async fn name_and_password_are_changed_on_a_page() {
+    let bench = bench().await;
+    let send = async |fields: &str| bench.viewer().form("/me/settings", fields).await;
+    assert_eq!(location(send("intent=name&name=Vera+B").await), "/me/settings?saved=name");
+    let saved = read(bench.viewer().page("/me/settings?saved=name").await);
+    assert!(saved.contains("p Your name is changed."), "{saved}");
+    let changed = send("intent=password&old=correct+horse&new=battery+staple").await;
+    assert_eq!(location(changed), "/me/settings?saved=password");
+    for (fields, status, wrong) in [
+        ("intent=name&name=", 400, "id=\"name-error\">Give a name of one line.</p>"),
+        ("intent=password&old=correct+horse&new=short", 400, "id=\"new-error\">Use at least 10 characters.</p>"),
+        ("intent=password&old=guess&new=battery+staple", 403, "id=\"old-error\">This is not your password.</p>"),
+        ("intent=password&old=locked&new=battery+staple", 429, "<span>Wait for 30 s.</span>"),
+    ] {
+        let answer = send(fields).await.expect("the page again");
+        let page = text(&answer);
+        assert_eq!((answer.status(), page.contains(wrong)), (status, true), "{fields}: {page}");
+        assert!(!page.contains("battery") && !page.contains("guess"), "a password is never sent back: {page}");
+    }
+    assert_eq!(bench.nobody().form("/me/settings", "intent=name&name=x").await.expect_err("nobody").status(), 401);
+}
+
+#[tokio::test]
+async fn an_episode_without_a_video_is_said_to_come() {
+    let bench = bench().await;
+    for (address, soon) in [("/series/tides", "Soon"), ("/watch/pid-e1/night", "Soon")] {
+        let page = read(bench.nobody().page(address).await);
+        for (pid, is_soon) in [("e1", false), ("e2", false), ("e3", true), ("e5", true), ("e6", true)] {
+            let card = page.lines().rfind(|line| line.starts_with(&format!("a href=/watch/pid-{pid}/night")));
+            let card = card.expect("a card");
+            assert_eq!(card.contains(soon), is_soon, "{address}: {card}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_browsers_and_robots_ask_for_by_themselves_is_there() {
+    let bench = bench().await;
+    assert_eq!(location(bench.nobody().page("/series").await), "/");
+    assert!(text(&bench.nobody().page("/favicon.ico").await.expect("a picture")).starts_with("<svg"));
+    let robots = text(&bench.nobody().page("/robots.txt").await.expect("rules"));
+    assert!(robots.contains("User-agent: *\nDisallow: /api/\n"), "{robots}");
 }
 
 #[tokio::test]
@@ -216,6 +284,8 @@ async fn the_demo_shows_the_function_that_served_a_page() {
     assert!(home.contains("a href=/about/function?uri=%2F See the function that served this page"), "{home}");
     let about = text(&bench.nobody().page("/about/function?uri=/series/tides").await.expect("the page opens"));
     assert!(about.contains("site::series::show") && about.contains("pub(crate) async fn show(env: Env"), "{about}");
+    let home = text(&bench.nobody().page("/about/function").await.expect("the page opens"));
+    assert!(home.contains("site::home::show"), "without a page it is about the first: {home}");
     let plain = Bench::new(channel::services()).await;
     assert!(!read(plain.nobody().page("/").await).contains("demo"), "without the demo there is no strip");
     assert_eq!(plain.nobody().page("/about/function?uri=/").await.expect_err("owners only").status(), 404);
