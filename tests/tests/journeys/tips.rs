@@ -203,6 +203,8 @@ fn the_form_works_without_script_and_says_when_payments_are_away() {
         |page| page.contains("away"),
     );
     assert!(page.contains("nothing was charged"), "{page}");
-    let kept = given("other=4&note=Keep+me&card=pm_card_visa&key=late").ok().text();
+    let sent = given("other=4&note=Keep+me&card=pm_card_visa&key=late");
+    let kept = sent.text();
+    assert_eq!(sent.status, 503, "{kept}");
     assert!(kept.contains("Keep me") && kept.contains("value=\"4\""), "{kept}");
 }
