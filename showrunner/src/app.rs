@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 use callboard::ports::Ports;
-use callboard::{Fault, Host, Service, SigningKey};
+use callboard::{Fault, Host, Service, SigningKey, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::SystemClock;
 use callboard_engines::entropy::SystemEntropy;
@@ -69,7 +69,7 @@ pub(crate) fn chosen_services(settings: &Settings) -> Result<Vec<Service>, Fault
 /// The application on its data folder, ready to dispatch.
 pub(crate) struct App {
     pub(crate) host: Host,
-    _folder: DataFolder,
+    pub(crate) folder: DataFolder,
 }
 
 /// Opens the data folder and puts the host together.
@@ -95,13 +95,15 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         .collect::<HashMap<_, _>>();
     let host = Host::builder(ports)
         .services(chosen_services(settings)?)
+        .home(Tenant::new(settings.get("tenant")))
+        .tenants(Uri::parse("/tenants")?)
         .handler(Authenticate::new())
         .settings(settings.for_services())
         .assets(assets)
         .key(signing_key(&folder.join("key"))?)
         .build()
         .await?;
-    Ok(App { host, _folder: folder })
+    Ok(App { host, folder })
 }
 
 /// Reads the key that signs passes, or makes it the first time. Its id is another one with every start: which passes were

@@ -32,7 +32,7 @@ pub(crate) struct Common {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Folder {
     /// Folder of records, blobs and the signing key
-    #[arg(long = "data", alias = "data-dir", value_name = "DIR")]
+    #[arg(long = "data", global = true, alias = "data-dir", value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
@@ -47,6 +47,24 @@ pub(crate) enum Command {
         /// How to draw it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
+    },
+    /// What waits, by target: how much, since when, what is held and what was given up
+    Queues(How),
+    /// Messages that were given up: look at them, put them back, throw them away
+    Dead {
+        #[command(flatten)]
+        how: How,
+        #[command(subcommand)]
+        asked: Dead,
+    },
+    /// What runs by the clock, when it last did, and when it will
+    Schedules(How),
+    /// Runs of flows
+    Flows {
+        #[command(flatten)]
+        how: How,
+        #[command(subcommand)]
+        asked: Flows,
     },
     /// Every setting, its value and where it came from
     Config {
@@ -80,6 +98,131 @@ pub(crate) enum Command {
         /// Their password, at least 10 characters; better leave it out
         #[arg(long)]
         password: Option<String>,
+    },
+}
+
+/// How an operator's command finds the records, and how it prints. Where a server uses the folder, the server answers.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct How {
+    #[command(flatten)]
+    folder: Folder,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Shape::Text, global = true)]
+    pub(crate) format: Shape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// For reading in a terminal
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What an operator asks for.
+#[derive(Debug)]
+pub(crate) enum Operate {
+    Queues,
+    Schedules,
+    Dead(Dead),
+    Flows(Flows),
+}
+
+/// Which dead letters.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Which {
+    /// Of this channel
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// For this target, as `queues` names it
+    #[arg(long)]
+    pub(crate) target: Option<String>,
+    /// With this code
+    #[arg(long)]
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Dead {
+    /// The newest first
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// After this id, the last one of the page before
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// Most letters
+        #[arg(long)]
+        limit: Option<u32>,
+    },
+    /// One letter with everything it carries
+    Show {
+        /// Its number
+        id: i64,
+    },
+    /// Put back: it is delivered again, and its lane goes on
+    Redrive {
+        /// Its number
+        id: Option<i64>,
+        #[command(flatten)]
+        which: Which,
+        /// All there are
+        #[arg(long)]
+        all: bool,
+        /// Most letters, the oldest first
+        #[arg(long)]
+        limit: Option<u32>,
+        /// Spread them over so many seconds
+        #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+        spread_s: u32,
+    },
+    /// Throw away: it is never delivered, and its lane goes on
+    Discard {
+        /// Its number
+        id: Option<i64>,
+        #[command(flatten)]
+        which: Which,
+        /// All there are
+        #[arg(long)]
+        all: bool,
+        /// Most letters, the oldest first
+        #[arg(long)]
+        limit: Option<u32>,
+    },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Flows {
+    /// The newest first
+    List {
+        /// Of this channel
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        /// Of this flow
+        #[arg(long)]
+        flow: Option<String>,
+        /// That stand here, such as `running` or `undo_stuck`
+        #[arg(long)]
+        status: Option<String>,
+        /// With this key
+        #[arg(long)]
+        key: Option<String>,
+        /// After this run, the last one of the page before
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// Most runs
+        #[arg(long)]
+        limit: Option<u32>,
+    },
+    /// One run: where each step stands, and what happened
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// The same, again whenever it moves, until it has ended
+    Watch {
+        /// Its id
+        id: String,
     },
 }
 
@@ -143,6 +286,8 @@ impl Cli {
         match &self.command {
             Command::Up(Up { folder, .. }) | Command::Config { folder } => folder.folder.as_ref(),
             Command::Tenant { folder, .. } | Command::Owner { folder, .. } => folder.folder.as_ref(),
+            Command::Queues(how) | Command::Schedules(how) => how.folder.folder.as_ref(),
+            Command::Dead { how, .. } | Command::Flows { how, .. } => how.folder.folder.as_ref(),
             Command::Call(call) => call.folder.as_ref(),
             Command::Map { .. } | Command::PaymentsSimulator(_) => None,
         }

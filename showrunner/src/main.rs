@@ -8,6 +8,7 @@ mod drawings;
 mod log;
 mod manual;
 mod map;
+mod operate;
 mod payments_simulator;
 #[cfg(test)]
 mod readmes;
@@ -16,7 +17,7 @@ mod up;
 
 use callboard::{Data, Fault, Kind, Space};
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, How, Operate};
 use serde_json::json;
 use settings::Settings;
 use std::io::Write;
@@ -64,6 +65,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
             block_on(up::run(&settings, arguments))?;
         }
         Command::PaymentsSimulator(arguments) => block_on(payments_simulator::run(arguments))?,
+        Command::Queues(how) => print(&operate(&settings, &Operate::Queues, how)?),
+        Command::Schedules(how) => print(&operate(&settings, &Operate::Schedules, how)?),
+        Command::Dead { how, asked } => print(&operate(&settings, &Operate::Dead(asked.clone()), how)?),
+        Command::Flows { how, asked } => print(&operate(&settings, &Operate::Flows(asked.clone()), how)?),
         Command::Call(arguments) => {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -96,6 +101,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn operate(settings: &Settings, asked: &Operate, how: &How) -> Result<String, Fault> {
+    block_on(operate::run(settings, asked, how.format))
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {

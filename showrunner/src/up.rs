@@ -9,9 +9,13 @@ use crate::settings::Settings;
 use callboard::{Fault, Tenant, Uri};
 use callboard_engines::delivery;
 use callboard_gateways::http::{self, Asset, Assets, HttpOptions, Pages, Tenants};
+use callboard_gateways::socket;
 use std::net::IpAddr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+/// Name of the operator's socket in the data folder.
+pub(crate) const SOCKET: &str = "operator.sock";
 
 /// Runs until the process is told to end.
 ///
@@ -25,13 +29,15 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let app = app::open(settings).await?;
     let (stop, stopped) = watch::channel(false);
     let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
-    let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped)));
+    let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
+    let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped)));
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
     stop.send_replace(true);
     let finished = async {
-        let (served, delivered) = tokio::join!(serving, delivering);
+        let (served, delivered, operated) = tokio::join!(serving, delivering, operated);
+        operated.map_err(|error| Fault::bug(error.to_string()))?;
         served.map_err(|error| Fault::bug(error.to_string()))?;
         delivered.map_err(|error| Fault::bug(error.to_string()))
     };

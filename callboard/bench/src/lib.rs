@@ -88,9 +88,10 @@ impl Bench {
             machine: Arc::new(LocalMachine::new(&work.path().join("scratch")).expect("a scratch folder for programs")),
             outside: Arc::new(Nobody),
         };
-        let host = shape(Host::builder(ports).services(services)).build().await;
+        let home = Tenant::new("demo");
+        let host = shape(Host::builder(ports).home(home.clone()).services(services)).build().await;
         let host = host.unwrap_or_else(|fault| panic!("{fault}"));
-        Self { host, clock, records, tenant: Tenant::new("demo"), _work: work }
+        Self { host, clock, records, tenant: home, _work: work }
     }
 
     /// The host, for gateways under test.

@@ -4,7 +4,7 @@ use crate::breaker::Watched;
 use crate::flow::StepCall;
 use crate::host::Inner;
 use crate::outside::{Dependency, Origin, Request, Response};
-use crate::ports::{Blobs, Exec, Exited, Folder, Read};
+use crate::ports::{Blobs, Exec, Exited, Folder, Operations, Read};
 use crate::{
     Answer, AnswerBody, Data, Datum, Fault, Head, Host, Id, Kind, LiveMessage, Msg, Pass, Principal, Rows, Secret,
 };
@@ -283,6 +283,16 @@ impl Env {
     /// `disk.unavailable` where none can be made.
     pub fn folder(&self) -> Result<Box<dyn Folder>, Fault> {
         self.inner.ports.machine.folder()
+    }
+
+    /// The application's own tenant, whose owners are the operators.
+    pub fn home(&self) -> &Tenant {
+        &self.inner.home
+    }
+
+    /// What waits, was given up or runs: for the operator's functions only.
+    pub(crate) fn operations(&self) -> &dyn Operations {
+        self.inner.ports.records.operations()
     }
 
     /// The application as it is put together: its services, functions and what triggers them.

@@ -31,3 +31,4 @@
 pub mod http;
 mod intake;
 pub mod local;
+pub mod socket;

@@ -19,6 +19,7 @@ pub fn service() -> Service {
         .on(Kind::Get, "/tenant", profile::show, Who::Anyone, Stranger::Denied)
         .on(Kind::Put, "/tenant", profile::change, Who::Role("owner"), Stranger::Denied)
         .on(Kind::Post, "/tenants", registry::create, Who::Services, Stranger::NotFound)
+        .on(Kind::Get, "/tenants", registry::list, Who::Services, Stranger::NotFound)
         .on(Kind::Get, "/tenants/{name}", registry::show, Who::Services, Stranger::NotFound)
         .on(Kind::Get, "/tenants/by-host", hosts::resolve, Who::Services, Stranger::NotFound)
         .on(Kind::Get, "/tenants/{name}/hosts", hosts::list, Who::Services, Stranger::NotFound)

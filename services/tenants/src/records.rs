@@ -3,7 +3,7 @@
 use callboard::Statement;
 
 pub(crate) static ALL: &[&Statement] =
-    &[&TENANT, &ADD_TENANT, &CHANGE_TENANT, &TENANT_OF_HOST, &HOSTS, &ADD_HOST, &REMOVE_HOST];
+    &[&TENANT, &TENANTS, &ADD_TENANT, &CHANGE_TENANT, &TENANT_OF_HOST, &HOSTS, &ADD_HOST, &REMOVE_HOST];
 
 /// `$1` name.
 pub(crate) static TENANT: Statement = Statement::read(
@@ -11,6 +11,10 @@ pub(crate) static TENANT: Statement = Statement::read(
     &["tenant"],
     "SELECT name, title, tagline, accent, accent_dark, accent_light, logo, version FROM tenant WHERE name = $1",
 );
+
+/// Names of all, read from the index.
+pub(crate) static TENANTS: Statement =
+    Statement::read("tenants", &["tenant"], "SELECT name FROM tenant WHERE name > '' ORDER BY name");
 
 /// `$1` name, `$2` title, `$3` tagline, `$4` accent, `$5` accent on dark, `$6` accent on light, `$7` now.
 pub(crate) static ADD_TENANT: Statement = Statement::write(

@@ -55,6 +55,18 @@ pub(crate) async fn create(env: Env, msg: Msg<NewTenant>) -> Result<Reply<Tenant
     Ok(Reply::created(place, tenant).version(1).write(write.expect(1..=1, taken)))
 }
 
+/// A tenant in the list of all.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// The names of all tenants, for what happens in each.
+pub(crate) async fn list(env: Env, _: Msg<Empty>) -> Result<Reply<Vec<String>>, Fault> {
+    let all = env.query(&records::TENANTS, params![]).await?.all::<Named>()?;
+    Ok(Reply::ok(all.into_iter().map(|tenant| tenant.name).collect()))
+}
+
 /// Whether there is a tenant of this name.
 pub(crate) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Summary>, Fault> {
     let Tenant { name, title, .. } = profile::find(&env, msg.param("name")).await?;

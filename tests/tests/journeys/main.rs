@@ -11,6 +11,7 @@ mod folders;
 mod footage;
 mod items;
 mod news;
+mod operator;
 mod passes;
 mod paths;
 mod programs;

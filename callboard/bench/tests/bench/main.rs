@@ -5,6 +5,8 @@ mod dead;
 mod delivery;
 mod flows;
 mod full;
+mod kernel;
+mod operator;
 mod outside;
 mod schedules;
 mod shop;

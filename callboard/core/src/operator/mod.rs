@@ -1,0 +1,139 @@
+//! The operator's functions under `/-/`: an application describes itself by the same means by which it does everything else.
+
+mod dead;
+mod runs;
+mod schedules;
+
+use crate::space::binding_name;
+use crate::{Binding, Effects, Env, Fault, Kind, Msg, Principal, Reply, Service, Stranger, Tenant, Uri, Who, event};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// The service `callboard`; add it to an application to let it answer questions about itself.
+pub fn service() -> Service {
+    let functions = "who may read the table of functions: `owners`, or `anyone` as in a demo";
+    Service::new("callboard")
+        .on(Kind::Get, "/-/functions", list_functions, Who::Anyone, Stranger::NotFound)
+        .on(Kind::Get, "/-/queues", dead::queues, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/dead", dead::list, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/dead/{id}", dead::show, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Post, "/-/dead/redrive", dead::redrive, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Post, "/-/dead/discard", dead::discard, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/schedules", schedules::list, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/flows", runs::list, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/flows/{id}", runs::show, Who::SignedIn, Stranger::NotFound)
+        .setting("callboard.functions", "owners", functions)
+        .setting("callboard.events_days", "30", "how long events are kept where their service says nothing else")
+        .setting("callboard.runs_days", "90", "how long runs of flows are kept after they have ended")
+}
+
+/// What somebody may see and repair: everything, or what belongs to their own channel.
+pub(crate) enum Scope {
+    /// The operator: whoever has this machine, and the owners of the application's own tenant.
+    Everything,
+    /// An owner of another tenant.
+    Own(Tenant),
+}
+
+impl Scope {
+    pub(crate) fn of(env: &Env) -> Result<Self, Fault> {
+        match env.principal() {
+            Principal::Service(_) => Ok(Self::Everything),
+            principal if principal.has_role("owner") && env.tenant() == env.home() => Ok(Self::Everything),
+            principal if principal.has_role("owner") => Ok(Self::Own(env.tenant().clone())),
+            _ => Err(nothing_here()),
+        }
+    }
+
+    /// What concerns all tenants at once is the operator's.
+    pub(crate) fn everything(&self) -> Result<(), Fault> {
+        if matches!(self, Self::Everything) { Ok(()) } else { Err(nothing_here()) }
+    }
+
+    /// The tenant to look in, where somebody asks for this one or for none.
+    pub(crate) fn narrow(self, asked: Option<Tenant>) -> Option<Tenant> {
+        match self {
+            Self::Everything => asked,
+            Self::Own(tenant) => Some(tenant),
+        }
+    }
+}
+
+fn nothing_here() -> Fault {
+    Fault::not_found("no_such_uri", "there is nothing here")
+}
+
+/// Tells that an operator did something: who, with what, and to how many.
+pub(crate) fn told<In: Serialize>(env: &Env, msg: &Msg<In>, what: &'static str, count: u64) -> Effects {
+    tracing::info!(tenant.id = %env.tenant(), operator = ?env.principal(), count, "{what}");
+    let data = json!({"by": env.principal(), "asked": msg.data, "count": count});
+    Effects::new().emit(event(what), msg.uri.clone(), data)
+}
+
+/// Which functions to list.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Only the function that answers this kind of call …
+    kind: Option<Kind>,
+    /// … on this URI.
+    uri: Option<Uri>,
+}
+
+/// One row of a binding table, in words.
+#[derive(Clone, Debug, Serialize)]
+pub struct FunctionRow {
+    /// Its service.
+    pub service: &'static str,
+    /// Path of the function.
+    pub function: &'static str,
+    /// What happens.
+    pub trigger: String,
+    /// On which URIs.
+    pub uri: &'static str,
+    /// Who may.
+    pub who: String,
+    /// What others see.
+    pub stranger: String,
+}
+
+/// Describes a row.
+pub fn describe(service: &Service, binding: &Binding) -> FunctionRow {
+    FunctionRow {
+        service: service.name,
+        function: binding.function_name(),
+        trigger: binding.kind.to_string(),
+        uri: binding.pattern.as_str(),
+        who: match binding.who {
+            Who::Anyone => "anyone".to_owned(),
+            Who::SignedIn => "signed in".to_owned(),
+            Who::Role(role) => format!("role {role}"),
+            Who::Services => "services".to_owned(),
+        },
+        stranger: match binding.stranger {
+            Stranger::Denied => "401 or 403".to_owned(),
+            Stranger::NotFound => "404".to_owned(),
+        },
+    }
+}
+
+async fn list_functions(env: Env, msg: Msg<Question>) -> Result<Reply<Vec<FunctionRow>>, Fault> {
+    let may = env.setting::<String>("callboard.functions")? == "anyone" || env.principal().has_role("owner");
+    if !may && !matches!(env.principal(), Principal::Service(_)) {
+        return Err(nothing_here());
+    }
+    let space = env.space();
+    let one = match (&msg.data.kind, &msg.data.uri) {
+        (Some(kind), Some(uri)) => {
+            let found = space.binding_for(kind, uri);
+            let (service, binding) =
+                found.ok_or_else(|| Fault::not_found("no_such_uri", format!("nothing answers {kind} {uri}")))?;
+            Some(binding_name(service.name, binding))
+        }
+        _ => None,
+    };
+    let rows = space.services.iter().flat_map(|service| service.bindings.iter().map(move |binding| (service, binding)));
+    let wanted =
+        rows.filter(|(service, binding)| one.as_ref().is_none_or(|name| *name == binding_name(service.name, binding)));
+    Ok(Reply::ok(wanted.map(|(service, binding)| describe(service, binding)).collect()))
+}
