@@ -46,24 +46,14 @@ pub(crate) fn all_services() -> Vec<Service> {
 }
 
 /// The services that the settings choose.
-///
-/// # Errors
-/// `settings` where a name is none of them.
-pub(crate) fn chosen_services(settings: &Settings) -> Result<Vec<Service>, Fault> {
+pub(crate) fn chosen_services(settings: &Settings) -> Vec<Service> {
     let all = all_services();
     let wanted = settings.get("services");
     if wanted == "all" {
-        return Ok(all);
+        return all;
     }
     let names: Vec<&str> = wanted.split(',').map(str::trim).collect();
-    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|service| service.name == **name)) {
-        let known: Vec<_> = all.iter().map(|service| service.name).collect();
-        return Err(Fault::bad_input(
-            "settings",
-            format!("there is no service `{unknown}`; there are {}", known.join(", ")),
-        ));
-    }
-    Ok(all.into_iter().filter(|service| names.contains(&service.name)).collect())
+    all.into_iter().filter(|service| names.contains(&service.name)).collect()
 }
 
 /// The application on its data folder, ready to dispatch.
@@ -72,7 +62,23 @@ pub(crate) struct App {
     pub(crate) folder: DataFolder,
 }
 
-/// Opens the data folder and puts the host together.
+/// Opens a data folder that is there already.
+///
+/// # Errors
+/// `data.missing`, and what [`open`] refuses.
+pub(crate) async fn open_existing(settings: &Settings) -> Result<App, Fault> {
+    let data = settings.data();
+    if !data.is_dir() {
+        let message = format!(
+            "there is no data folder {}; `showrunner tenant NAME --title TITLE` makes it with a first channel",
+            data.display()
+        );
+        return Err(Fault::not_found("data.missing", message));
+    }
+    open(settings).await
+}
+
+/// Opens the data folder, making it where it is not there, and puts the host together.
 ///
 /// # Errors
 /// What is wrong with the folder, the settings or the services.
@@ -94,7 +100,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         .map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}")))
         .collect::<HashMap<_, _>>();
     let host = Host::builder(ports)
-        .services(chosen_services(settings)?)
+        .services(chosen_services(settings))
         .home(Tenant::new(settings.get("tenant")))
         .tenants(Uri::parse("/tenants")?)
         .handler(Authenticate::new())

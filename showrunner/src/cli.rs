@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Independent video on one binary: run a channel, or talk to its functions.
 #[derive(Debug, Parser)]
-#[command(name = "showrunner", version, about, disable_help_subcommand = true)]
+#[command(name = "showrunner", version, about)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -32,7 +32,7 @@ pub(crate) struct Common {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Folder {
     /// Folder of records, blobs and the signing key
-    #[arg(long = "data", global = true, alias = "data-dir", value_name = "DIR")]
+    #[arg(long = "data-dir", alias = "data", global = true, value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
@@ -77,28 +77,34 @@ pub(crate) enum Command {
     Tenant {
         #[command(flatten)]
         folder: Folder,
-        /// Its name in addresses: letters, digits and dashes
+        /// Its name in addresses: 2 to 31 of a–z, 0–9 and single hyphens, from a letter to a letter or digit
         name: String,
         /// Its title
         #[arg(long)]
         title: String,
     },
-    /// Make the first owner of a channel; without --password one is made up and shown once
-    Owner {
-        #[command(flatten)]
-        folder: Folder,
-        /// Their e-mail address
-        email: String,
-        /// Their name
-        #[arg(long, default_value = "Owner")]
-        name: String,
-        /// The channel
-        #[arg(long, value_name = "NAME")]
-        tenant: Option<String>,
-        /// Their password, at least 10 characters; better leave it out
-        #[arg(long)]
-        password: Option<String>,
-    },
+    /// Make an owner of a channel; without --password one is made up and shown once
+    Owner(Owner),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Owner {
+    #[command(flatten)]
+    folder: Folder,
+    /// Their e-mail address
+    pub(crate) email: String,
+    /// Their name
+    #[arg(long, default_value = "Owner", conflicts_with = "reset")]
+    pub(crate) name: String,
+    /// The channel
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Their password, at least 10 characters; better leave it out
+    #[arg(long)]
+    pub(crate) password: Option<String>,
+    /// Give an account that is there a new password instead, and end its sessions
+    #[arg(long)]
+    pub(crate) reset: bool,
 }
 
 /// How an operator's command finds the records, and how it prints. Where a server uses the folder, the server answers.
@@ -224,6 +230,96 @@ pub(crate) enum Flows {
         /// Its id
         id: String,
     },
+    /// Stop: nothing new is begun, what is in flight is settled, what is done is undone
+    Cancel(OneRun),
+    /// End as it is: nothing is undone; what is left behind is listed
+    Kill(OneRun),
+    /// Undo what is done, also where all is
+    Undo(OneRun),
+    /// Undo a step and what comes after it, then do them again; one run, or all that fit
+    Redo(Redo),
+    /// Try again what gave up
+    Retry {
+        #[command(flatten)]
+        one: OneRun,
+        /// Only this step
+        #[arg(long)]
+        step: Option<String>,
+    },
+    /// Say that what gave up was done, or undone, by hand
+    MarkDone {
+        #[command(flatten)]
+        one: OneRun,
+        #[command(flatten)]
+        part: Part,
+        /// What the step gave, as JSON
+        #[arg(long, value_name = "JSON", value_parser = json)]
+        output: Option<serde_json::Value>,
+    },
+    /// Go on without what gave up
+    Skip {
+        #[command(flatten)]
+        one: OneRun,
+        #[command(flatten)]
+        part: Part,
+    },
+}
+
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))
+}
+
+/// Which run, and why.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OneRun {
+    /// Its id
+    pub(crate) id: String,
+    /// Why, for whoever reads its history
+    #[arg(long)]
+    pub(crate) why: String,
+}
+
+/// Which step of a run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Part {
+    /// The step
+    #[arg(long)]
+    pub(crate) step: String,
+    /// Only this item of a map, counted from 0
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) item: Option<usize>,
+}
+
+/// Which runs to do again, and from where.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Redo {
+    /// Its id; without it, say which with --flow
+    #[arg(required_unless_present = "flow", conflicts_with = "flow")]
+    pub(crate) id: Option<String>,
+    /// The step to begin with
+    #[arg(long, value_name = "STEP")]
+    pub(crate) from: String,
+    /// Why, for whoever reads the history
+    #[arg(long, required_unless_present = "dry_run")]
+    pub(crate) why: Option<String>,
+    /// Print what would be undone and done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// All runs of this flow
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
+    /// Of them, those that stand here, such as `completed` or `undone`
+    #[arg(long, requires = "flow")]
+    pub(crate) status: Option<String>,
+    /// Of them, those of this channel
+    #[arg(long, value_name = "NAME", requires = "flow")]
+    pub(crate) tenant: Option<String>,
+    /// After this run, the last one of the page before
+    #[arg(long, value_name = "ID", requires = "flow")]
+    pub(crate) after: Option<String>,
+    /// Most runs, up to 100
+    #[arg(long, requires = "flow")]
+    pub(crate) limit: Option<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -285,7 +381,7 @@ impl Cli {
     fn folder(&self) -> Option<&PathBuf> {
         match &self.command {
             Command::Up(Up { folder, .. }) | Command::Config { folder } => folder.folder.as_ref(),
-            Command::Tenant { folder, .. } | Command::Owner { folder, .. } => folder.folder.as_ref(),
+            Command::Tenant { folder, .. } | Command::Owner(Owner { folder, .. }) => folder.folder.as_ref(),
             Command::Queues(how) | Command::Schedules(how) => how.folder.folder.as_ref(),
             Command::Dead { how, .. } | Command::Flows { how, .. } => how.folder.folder.as_ref(),
             Command::Call(call) => call.folder.as_ref(),

@@ -2,6 +2,7 @@
 
 mod app;
 mod call;
+mod channels;
 mod cli;
 mod demo;
 mod drawings;
@@ -15,11 +16,11 @@ mod readmes;
 mod settings;
 mod up;
 
-use callboard::{Data, Fault, Kind, Space};
+use callboard::{Fault, Space};
 use clap::Parser;
 use cli::{Cli, Command, How, Operate};
-use serde_json::json;
 use settings::Settings;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
 fn complain(fault: &Fault) {
     let mut out = anstream::stderr();
     let mut said = writeln!(out, "\x1b[1;31merror\x1b[0m: {}", fault.message);
-    for error in &fault.errors {
+    // Where one field is wrong, the message mostly is what is wrong with it.
+    for error in fault.errors.iter().filter(|error| error.message != fault.message) {
         said = said.and_then(|()| writeln!(out, "  {}: {}", error.field, error.message));
     }
     if let Some(detail) = &fault.detail {
@@ -59,7 +61,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
     let settings = load_settings(cli)?;
     match &cli.command {
         Command::Config { .. } => print(&config_table(&settings)),
-        Command::Map { format } => print(&draw(*format)?),
+        Command::Map { format } => print(&draw(&settings, *format)?),
         Command::Up(arguments) => {
             log::start(&settings)?;
             block_on(up::run(&settings, arguments))?;
@@ -73,32 +75,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Tenant { name, title, .. } => {
-            let data = json!({"name": name, "title": title});
-            let made = block_on(call::as_operator(
-                &settings,
-                settings.get("tenant"),
-                Kind::Post,
-                "/tenants",
-                Data::json(&data),
-            ))?;
-            print(&format!(
-                "channel `{}` is made; its address is /@{name}/\n",
-                made.json()["name"].as_str().unwrap_or(name)
-            ));
-        }
-        Command::Owner { email, name, tenant, password, .. } => {
-            let mut data = json!({"email": email, "name": name});
-            if let Some(password) = password {
-                data["password"] = json!(password);
-            }
-            let tenant = tenant.as_deref().unwrap_or_else(|| settings.get("tenant"));
-            let made = block_on(call::as_operator(&settings, tenant, Kind::Post, "/owners", Data::json(&data)))?.json();
-            print(&format!("owner of `{tenant}`: {}\n", made["email"].as_str().unwrap_or(email)));
-            if let Some(password) = made["password"].as_str() {
-                print(&format!("password, shown once: {password}\n"));
-            }
-        }
+        Command::Tenant { name, title, .. } => print(&block_on(channels::make(&settings, name, title))?),
+        Command::Owner(owner) => print(&block_on(channels::make_owner(&settings, owner))?),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -115,22 +93,26 @@ fn block_on<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault>
 fn load_settings(cli: &Cli) -> Result<Settings, Fault> {
     let beside = Path::new("showrunner.toml");
     let file = cli.common.settings.as_deref().or_else(|| beside.exists().then_some(beside));
-    let environment = std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")).collect();
+    let ours = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let environment =
+        std::env::vars_os().filter_map(ours).filter(|(name, _)| name.starts_with("SHOWRUNNER_")).collect();
     Settings::load(&cli.flags(), &environment, file, &app::all_services())
 }
 
 fn config_table(settings: &Settings) -> String {
     let width = settings.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let wide = settings.iter().map(|(_, entry)| entry.shown().len()).max().unwrap_or(0).min(32);
+    let from = settings.iter().map(|(_, entry)| entry.origin.as_str().len()).max().unwrap_or(0);
     let row = |(name, entry): (&str, &settings::Entry)| {
-        format!("{name:width$}  {:wide$}  {:15}  {}\n", entry.shown(), entry.origin.as_str(), entry.meaning)
+        format!("{name:width$}  {:wide$}  {:from$}  {}\n", entry.shown(), entry.origin.as_str(), entry.meaning)
     };
     let rows: String = settings.iter().map(row).collect();
-    format!("{:width$}  {:wide$}  {:15}  meaning\n{rows}", "setting", "value", "from")
+    format!("{:width$}  {:wide$}  {:from$}  meaning\n{rows}", "setting", "value", "from")
 }
 
-fn draw(format: cli::Format) -> Result<String, Fault> {
-    let space = Space::new(app::all_services()).map_err(|error| Fault::bad_input("start", error.to_string()))?;
+fn draw(settings: &Settings, format: cli::Format) -> Result<String, Fault> {
+    let space = Space::new(app::chosen_services(settings));
+    let space = space.map_err(|error| Fault::bad_input("start", error.to_string()))?;
     Ok(match format {
         cli::Format::Text => map::text(&space),
         cli::Format::Json => format!("{:#}\n", map::json(&space)),

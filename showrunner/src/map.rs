@@ -11,10 +11,19 @@ pub(crate) fn text(space: &Space) -> String {
     let mut out = String::new();
     for service in &space.services {
         let rows: Vec<_> = service.bindings.iter().map(|binding| describe(service, binding)).collect();
-        let width = |pick: fn(&callboard::operator::FunctionRow) -> usize| rows.iter().map(pick).max().unwrap_or(0);
-        let (trigger, uri, who) =
-            (width(|row| row.trigger.len()), width(|row| row.uri.len()), width(|row| row.who.len()));
+        let width = |heading: &str, pick: fn(&callboard::operator::FunctionRow) -> usize| {
+            rows.iter().map(pick).max().unwrap_or(0).max(heading.len())
+        };
+        let (trigger, uri, who) = (
+            width("trigger", |row| row.trigger.len()),
+            width("URI", |row| row.uri.len()),
+            width("who may", |row| row.who.len()),
+        );
         line(&mut out, format_args!("{}", service.name));
+        if !rows.is_empty() {
+            let headings = format_args!("  {:trigger$}  {:uri$}  {:who$}  function", "trigger", "URI", "who may");
+            line(&mut out, headings);
+        }
         for row in &rows {
             line(
                 &mut out,

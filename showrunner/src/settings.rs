@@ -1,7 +1,9 @@
 //! Every setting, its value and where it came from: flag, environment, `showrunner.toml`, default.
 
-use callboard::{Fault, Service};
+use crate::log::read_filter;
+use callboard::{Fault, Service, Values};
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// A setting of the program itself; settings of services are declared in their tables.
@@ -35,20 +37,21 @@ const OWN: &[Own] = &[
 ];
 
 /// Where a value came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Flag,
     Environment,
-    File,
+    /// The settings file, by its path.
+    File(String),
     Default,
 }
 
 impl Origin {
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Flag => "flag",
             Self::Environment => "environment",
-            Self::File => "showrunner.toml",
+            Self::File(path) => path,
             Self::Default => "default",
         }
     }
@@ -84,28 +87,37 @@ impl Settings {
         file: Option<&Path>,
         services: &[Service],
     ) -> Result<Self, Fault> {
+        let path = file.map(|file| file.display().to_string()).unwrap_or_default();
         let mut in_file = file.map(read_file).transpose()?.unwrap_or_default();
-        let own = OWN.iter().map(|own| (own.name, own.default, own.meaning, false));
+        let own = OWN.iter().map(|own| (own.name, own.default, own.meaning, false, Values::Text));
         let all = services.iter().flat_map(|service| &service.settings);
-        let declared = all.map(|one| (one.name, one.default, one.meaning, one.is_secret));
+        let declared = all.map(|one| (one.name, one.default, one.meaning, one.is_secret, one.values));
         let mut entries = BTreeMap::new();
-        for (name, default, meaning, is_secret) in own.chain(declared) {
+        for (name, default, meaning, is_secret, values) in own.chain(declared) {
             let from_file = in_file.remove(name);
             let (value, origin) = if let Some(value) = flags.get(name) {
                 (value.clone(), Origin::Flag)
             } else if let Some(value) = environment.get(&variable(name)) {
                 (value.clone(), Origin::Environment)
             } else if let Some(value) = from_file {
-                (value, Origin::File)
+                (value, Origin::File(path.clone()))
             } else {
                 (default.to_owned(), Origin::Default)
             };
+            values.check(&value).and_then(|()| check_own(name, &value, services)).map_err(|rule| {
+                let message = format!("setting `{name}` is `{value}` ({}); {rule}", origin.as_str());
+                Fault::bad_input("settings", message)
+            })?;
             entries.insert(name, Entry { value, origin, meaning, is_secret });
         }
-        match in_file.keys().next() {
-            Some(unknown) => Err(unknown_setting(unknown, entries.keys().copied())),
-            None => Ok(Self { entries }),
+        if let Some(unknown) = in_file.keys().next() {
+            return Err(unknown_setting(&path, unknown, entries.keys().map(|name| (*name).to_owned())));
         }
+        let variables: Vec<String> = entries.keys().map(|name| variable(name)).collect();
+        if let Some(unknown) = environment.keys().filter(|name| !variables.contains(name)).min() {
+            return Err(unknown_setting("the environment", unknown, variables.into_iter()));
+        }
+        Ok(Self { entries })
     }
 
     /// A setting of the program itself.
@@ -166,13 +178,57 @@ fn flatten(prefix: &str, table: &toml::Table, flat: &mut BTreeMap<String, String
     Ok(())
 }
 
-fn unknown_setting<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Fault {
+fn unknown_setting(place: &str, unknown: &str, names: impl Iterator<Item = String>) -> Fault {
     let near = names.max_by(|one, other| strsim::jaro(one, unknown).total_cmp(&strsim::jaro(other, unknown)));
     let hint = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     Fault::bad_input(
         "settings",
-        format!("showrunner.toml sets `{unknown}`, which is no setting{hint} `showrunner config` lists them all"),
+        format!("{place} sets `{unknown}`, which is no setting{hint} `showrunner config` lists them all"),
     )
+}
+
+/// Whether a setting of the program itself can have this value; otherwise what to write instead.
+fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    let refuse_unless = |is_right: bool, rule: &str| if is_right { Ok(()) } else { Err(rule.to_owned()) };
+    match name {
+        "listen" => {
+            let is_address =
+                value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            refuse_unless(is_address, "write an address and a port, such as `127.0.0.1:8080`")
+        }
+        "data" => refuse_unless(!value.is_empty(), "write a folder, such as `data`"),
+        "services" => check_services(value, services),
+        "tenant" => refuse_unless(is_label(value), "write the name of a channel, such as `mychannel`"),
+        "platform" => refuse_unless(value.split('.').all(is_label), "write a host name, such as `films.example.org`"),
+        "log" => read_filter(value).map(drop),
+        "log_format" => Values::OneOf(&["human", "json", "auto"]).check(value),
+        "proxies" => read_addresses(value).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn check_services(value: &str, services: &[Service]) -> Result<(), String> {
+    let is_known = |name: &str| services.iter().any(|service| service.name == name);
+    match value.split(',').map(str::trim).find(|name| !is_known(name)) {
+        Some(unknown) if value != "all" => {
+            let known: Vec<_> = services.iter().map(|service| service.name).collect();
+            Err(format!("there is no service `{unknown}`; there are {}", known.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads IP addresses, separated by commas.
+///
+/// # Errors
+/// What to write instead.
+pub(crate) fn read_addresses(text: &str) -> Result<Vec<IpAddr>, String> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.map(|word| word.parse().map_err(|_| format!("`{word}` is no IP address"))).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +241,7 @@ mod tests {
         std::fs::write(&path, file).expect("a settings file");
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let flags = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let media = Service::new("media").setting("media.keep_ms", "5", "how long");
+        let media = Service::new("media").setting("media.keep_ms", "5", "how long").values(Values::Number);
         Settings::load(&flags, &environment, Some(&path), &[media])
     }
 
@@ -197,9 +253,12 @@ mod tests {
             &[("listen", "3.3.3.3:3")],
         )
         .expect("settings");
-        let origins: Vec<_> = settings.iter().map(|(name, entry)| (name, entry.origin)).collect();
-        assert!(origins.contains(&("listen", Origin::Flag)) && origins.contains(&("data", Origin::Environment)));
-        assert!(origins.contains(&("tenant", Origin::File)) && origins.contains(&("log", Origin::Default)));
+        let origin = |wanted: &str| {
+            settings.iter().find(|(name, _)| *name == wanted).map(|(_, entry)| entry.origin.clone()).expect("a setting")
+        };
+        assert_eq!((origin("listen"), origin("data")), (Origin::Flag, Origin::Environment));
+        assert_eq!(origin("log"), Origin::Default);
+        assert!(matches!(origin("tenant"), Origin::File(path) if path.ends_with("showrunner.toml")));
         assert_eq!(settings.for_services().get("media.keep_ms").map(String::as_str), Some("7"));
     }
 
@@ -207,5 +266,38 @@ mod tests {
     fn a_misspelt_setting_is_refused_and_the_right_one_named() {
         let fault = load("lisen = 'x'", &[], &[]).expect_err("no such setting");
         assert!(fault.message.contains("`lisen`") && fault.message.contains("`listen`"), "{fault}");
+        let fault = load("", &[("SHOWRUNNER_LISTEM", "x")], &[]).expect_err("no such setting");
+        assert!(
+            fault.message.contains("`SHOWRUNNER_LISTEM`") && fault.message.contains("`SHOWRUNNER_LISTEN`"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_refused_with_what_to_write() {
+        for (name, value, rule) in [
+            ("SHOWRUNNER_LISTEN", "foo", "such as `127.0.0.1:8080`"),
+            ("SHOWRUNNER_LISTEN", "127.0.0.1:99999", "such as `127.0.0.1:8080`"),
+            ("SHOWRUNNER_DATA", "", "such as `data`"),
+            ("SHOWRUNNER_SERVICES", "media,nothing", "no service `nothing`; there are media"),
+            ("SHOWRUNNER_TENANT", "My Channel", "such as `mychannel`"),
+            ("SHOWRUNNER_PLATFORM", "https://films", "such as `films.example.org`"),
+            ("SHOWRUNNER_LOG", "bogus=====", "`media=debug`"),
+            ("SHOWRUNNER_LOG_FORMAT", "xml", "human or json or auto"),
+            ("SHOWRUNNER_PROXIES", "10.0.0.1, gateway", "`gateway` is no IP address"),
+            ("SHOWRUNNER_MEDIA_KEEP_MS", "many", "a whole number"),
+        ] {
+            let fault = load("", &[(name, value)], &[]).expect_err(name);
+            assert_eq!(fault.code, "settings");
+            assert!(fault.message.contains("environment") && fault.message.contains(rule), "{name}: {fault}");
+        }
+        for (name, value) in [
+            ("SHOWRUNNER_LISTEN", "[::1]:0"),
+            ("SHOWRUNNER_LISTEN", "localhost:80"),
+            ("SHOWRUNNER_SERVICES", "media"),
+            ("SHOWRUNNER_PROXIES", "10.0.0.1,fd00::1"),
+        ] {
+            assert!(load("", &[(name, value)], &[]).is_ok(), "{name}={value}");
+        }
     }
 }

@@ -1,16 +1,16 @@
 //! `up`: opens the application, listens, delivers messages, and finishes what runs before it ends.
 
 use crate::app::{self, App};
+use crate::channels;
 use crate::cli::Up;
 use crate::demo;
 use crate::payments_simulator::{self, Terms};
 use crate::print;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use callboard::{Fault, Tenant, Uri};
 use callboard_engines::delivery;
 use callboard_gateways::http::{self, Asset, Assets, HttpOptions, Pages, Tenants};
 use callboard_gateways::socket;
-use std::net::IpAddr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -73,7 +73,7 @@ async fn with_payments(settings: &Settings, arguments: &Up, address: &str) -> Re
 
 async fn greet(settings: &Settings, arguments: &Up, app: &App, url: &str) -> Result<(), Fault> {
     if !arguments.demo {
-        print(&format!("Showrunner is at {url}\n"));
+        print(&format!("Showrunner is at {url}\n{}", channels::list(settings, app, url).await?));
         return Ok(());
     }
     let seeded = demo::seed(&app.host, settings.get("tenant")).await?;
@@ -83,7 +83,7 @@ async fn greet(settings: &Settings, arguments: &Up, app: &App, url: &str) -> Res
     ));
     match &seeded.password {
         Some(password) => print(&format!("  password {password}   (shown this once)\n\n")),
-        None => print("  password was shown when the demo was made; `showrunner owner` makes another owner\n\n"),
+        None => print("  password was shown when the demo was made; `showrunner owner --reset` gives a new one\n\n"),
     }
     tokio::spawn(seeded.fill());
     Ok(())
@@ -99,7 +99,7 @@ fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
             "another program listens there; stop it, or choose another with `--listen 127.0.0.1:8081`".to_owned()
         }
         std::io::ErrorKind::PermissionDenied => "the system does not allow it; choose a port above 1023".to_owned(),
-        _ => format!("{error}; write it as `--listen 127.0.0.1:8080`"),
+        _ => error.to_string(),
     };
     Fault::unavailable("listen.taken", format!("cannot listen on {listen}: {what}"))
 }
@@ -112,12 +112,8 @@ fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
         let asset = Asset::new(media_type, *plain).br(*br).gzip(*gzip);
         assets.with(format!("/assets/{file}"), asset)
     });
-    for address in settings.get("proxies").split(',').map(str::trim).filter(|address| !address.is_empty()) {
-        let parsed: IpAddr = address
-            .parse()
-            .map_err(|_| Fault::bad_input("settings", format!("proxies: `{address}` is no IP address")))?;
-        options.proxies.push(parsed);
-    }
+    options.proxies =
+        settings::read_addresses(settings.get("proxies")).map_err(|what| Fault::bad_input("settings", what))?;
     Ok(options)
 }
 

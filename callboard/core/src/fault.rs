@@ -142,11 +142,29 @@ impl Fault {
         matches!(self.kind, FaultKind::Unavailable | FaultKind::Bug | FaultKind::TooMany)
     }
 
+    /// A short name of what went wrong, for people; as fine as the status.
+    fn title(&self) -> &'static str {
+        match (self.kind, self.code) {
+            (_, "method_not_allowed") => "Method not allowed",
+            (_, "media_type") => "Unsupported media type",
+            (_, "range") => "Range not satisfiable",
+            (FaultKind::BadInput, _) => "The request is not valid",
+            (FaultKind::NotSignedIn, _) => "Please sign in",
+            (FaultKind::Denied, _) => "You may not do this",
+            (FaultKind::NotFound, _) => "Nothing here",
+            (FaultKind::Conflict, _) => "The state has changed",
+            (FaultKind::TooLarge, _) => "Too large",
+            (FaultKind::TooMany, _) => "Too many requests",
+            (FaultKind::Unavailable, _) => "Temporarily unavailable",
+            (FaultKind::Bug, _) => "Something went wrong",
+        }
+    }
+
     /// The RFC 9457 problem document. `instance` is the id of the message that failed.
     pub fn problem(&self, instance: &str) -> serde_json::Value {
         let mut problem = serde_json::json!({
             "type": format!("/about/errors/{}", self.code),
-            "title": title(self.kind),
+            "title": self.title(),
             "status": self.status(),
             "code": self.code,
             "detail": self.message,
@@ -156,21 +174,6 @@ impl Fault {
             problem["errors"] = serde_json::json!(self.errors);
         }
         problem
-    }
-}
-
-/// A short name of the kind for people.
-fn title(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::BadInput => "The request is not valid",
-        FaultKind::NotSignedIn => "Please sign in",
-        FaultKind::Denied => "You may not do this",
-        FaultKind::NotFound => "Nothing here",
-        FaultKind::Conflict => "The state has changed",
-        FaultKind::TooLarge => "Too large",
-        FaultKind::TooMany => "Too many requests",
-        FaultKind::Unavailable => "Temporarily unavailable",
-        FaultKind::Bug => "Something went wrong",
     }
 }
 

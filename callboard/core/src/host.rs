@@ -123,7 +123,8 @@ impl HostBuilder {
         self
     }
 
-    /// Where the names of all tenants are read, for schedules that fire in each.
+    /// Where the names of all tenants are read, for schedules that fire in each: page by page, `?limit=…&after=…` answered with
+    /// `{items: [{name}], next}`.
     #[must_use]
     pub fn tenants(mut self, list: Uri) -> Self {
         self.tenants = Some(list);

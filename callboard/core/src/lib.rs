@@ -50,7 +50,7 @@ pub use ports::{BoxFuture, Ports};
 pub use reply::{BlobRef, Body, Cookie, Html, Intake, Outcome, Reply, Stored};
 pub use schedule::{CatchUp, Due, Schedule, Tick, When};
 pub use secret::Secret;
-pub use service::{BODY_BYTES_MAX, Binding, Migration, OnDead, Service, Setting, Stranger, Table, Who};
+pub use service::{BODY_BYTES_MAX, Binding, Migration, OnDead, Service, Setting, Stranger, Table, Values, Who};
 pub use signed::{PASS_AGE_MS_MAX, Pass, PassError, SigningKey};
 pub use space::{HOPS_MAX, Space, StartError};
 pub use uri::{URI_BYTES_MAX, Uri, UriError};

@@ -203,7 +203,7 @@ impl Data {
             "application/x-www-form-urlencoded" => {
                 let fields = serde_html_form::Deserializer::from_bytes(&self.bytes);
                 serde_path_to_error::deserialize(fields)
-                    .map_err(|error| invalid(&error.path().to_string(), error.inner()))
+                    .map_err(|error| invalid(&error.path().to_string(), &error.inner().to_string()))
             }
             _ => Err(Fault::bad_input("media_type", format!("send JSON or form fields, not `{kind}`"))),
         }
@@ -216,8 +216,8 @@ impl Data {
         }
         let mut reader = serde_json::Deserializer::from_slice(text);
         let value = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| invalid(&error.path().to_string(), error.inner()))?;
-        reader.end().map_err(|error| invalid(".", &error))?;
+            .map_err(|error| invalid_json(&error.path().to_string(), error.inner()))?;
+        reader.end().map_err(|error| invalid_json(".", &error))?;
         Ok(value)
     }
 }
@@ -228,10 +228,30 @@ impl fmt::Debug for Data {
     }
 }
 
-fn invalid(path: &str, error: &dyn fmt::Display) -> Fault {
-    let field = if path == "." { "body" } else { path };
-    Fault::bad_input("data.invalid", format!("`{field}` is not what is expected: {error}"))
-        .field(field, error.to_string())
+fn invalid_json(path: &str, error: &serde_json::Error) -> Fault {
+    let text = error.to_string();
+    if !error.is_data() {
+        return Fault::bad_input("data.invalid", format!("the body is not JSON: {text}"));
+    }
+    // Where in the text a value of the wrong kind stands says less than its name.
+    invalid(path, text.rsplit_once(" at line ").map_or(&*text, |(what, _)| what))
+}
+
+/// What serde says, in terms of the field it is about. A field that is missing or unknown is told by its container.
+fn invalid(path: &str, error: &str) -> Fault {
+    let named = |start: &str| error.strip_prefix(start)?.split_once('`');
+    let inside = |name: &str| if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+    let (field, message) = if let Some((name, _)) = named("missing field `") {
+        (inside(name), format!("`{}` is missing", inside(name)))
+    } else if let Some((name, expected)) = named("unknown field `") {
+        let known = expected.trim_start_matches(", ");
+        (path.to_owned(), format!("`{name}` is no field here; {known}"))
+    } else if path == "." {
+        ("body".to_owned(), format!("the body is not what is expected: {error}"))
+    } else {
+        (path.to_owned(), format!("`{path}` is not what is expected: {error}"))
+    };
+    Fault::bad_input("data.invalid", message.clone()).field(field, message)
 }
 
 fn is_too_deep(text: &[u8]) -> bool {
@@ -392,6 +412,59 @@ mod tests {
     fn a_wrong_field_is_named() {
         let fault = Data::json(&serde_json::json!({"limit": "many"})).read::<Page>().expect_err("a text is no number");
         assert_eq!((fault.code, fault.errors[0].field.as_str()), ("data.invalid", "limit"));
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "it is read to see what is refused")]
+    struct Series {
+        title: String,
+        #[serde(default)]
+        cast: Vec<Person>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is read to see what is refused")]
+    struct Person {
+        name: String,
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_told_by_its_name() {
+        let refused = |data: Data| {
+            let fault = data.read::<Series>().expect_err("it is refused");
+            (fault.errors[0].field.clone(), fault.message)
+        };
+        let told = |field: &str, message: &str| (field.to_owned(), message.to_owned());
+        assert_eq!(refused(Data::EMPTY), told("title", "`title` is missing"));
+        assert_eq!(
+            refused(Data::form("tilte=x")),
+            told("tilte", "`tilte` is no field here; expected `title` or `cast`")
+        );
+        let json = |value: serde_json::Value| refused(Data::json(&value));
+        let cast = json(serde_json::json!({"title": "x", "cast": [{"name": "a"}, {}]}));
+        assert_eq!(cast, told("cast[1].name", "`cast[1].name` is missing"));
+        let unknown = json(serde_json::json!({"title": "x", "year": 1999}));
+        assert_eq!(unknown, told("year", "`year` is no field here; expected `title` or `cast`"));
+        let wrong = json(serde_json::json!({"title": 7}));
+        assert_eq!(
+            wrong,
+            told("title", "`title` is not what is expected: invalid type: integer `7`, expected a string")
+        );
+        assert_eq!(json(serde_json::json!(7)).0, "body");
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_by_its_place() {
+        for (text, place) in [
+            ("{title: 1}", "line 1 column 2"),
+            ("{\"title\": \"x\"", "column 13"),
+            ("{\"title\": \"x\"}}", "column 15"),
+        ] {
+            let fault = Data { media_type: "".into(), bytes: text.into() }.read::<Series>().expect_err(text);
+            assert_eq!((fault.code, fault.errors.len()), ("data.invalid", 0), "{text}");
+            assert!(fault.message.starts_with("the body is not JSON: ") && fault.message.ends_with(place), "{fault}");
+        }
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl<Out> Reply<Out> {
         Self::new(Outcome::Accepted(uri), Body::Json(value))
     }
 
-    /// Commits these effects.
+    /// Commits these effects, in place of those that were said before.
     #[must_use]
     pub fn with(mut self, effects: impl Into<Effects>) -> Self {
         self.effects = effects.into();

@@ -3,7 +3,7 @@
 
 use crate::function::Erased;
 use crate::ports::{Commit, CommitError, Delivery, Envelope, Lane, Outgoing, Settle};
-use crate::{AnswerBody, Effects, Fault, Head, Host, Kind, Msg, Principal, Service, Tenant, Uri, event};
+use crate::{AnswerBody, Data, Effects, Fault, Head, Host, Kind, Msg, Principal, Service, Tenant, Uri, event};
 use croner::Cron;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -285,14 +285,39 @@ impl Host {
         let Some(list) = self.inner.tenants.as_ref().filter(|_| row.is_each_tenant) else {
             return Ok(vec![home.clone()]);
         };
-        let mut ask = self.message(Kind::Get, list.clone(), home.clone());
-        ask.head_mut().principal = Principal::Service("schedule".into());
-        match self.run(ask).await?.body {
-            AnswerBody::Bytes { bytes, .. } => serde_json::from_slice(&bytes)
-                .map_err(|error| Fault::bug(format!("the answer of {list} is no list of names: {error}"))),
-            _ => Err(Fault::bug(format!("{list} has no list of names"))),
+        let mut tenants = Vec::new();
+        let mut after = String::new();
+        loop {
+            let question = Data::json(&json!({"limit": TENANTS_PAGE, "after": after}));
+            let mut ask = self.message(Kind::Get, list.clone(), home.clone()).with_data(question);
+            ask.head_mut().principal = Principal::Service("schedule".into());
+            let AnswerBody::Bytes { bytes, .. } = self.run(ask).await?.body else {
+                return Err(Fault::bug(format!("{list} has no list of names")));
+            };
+            let page: TenantsPage = serde_json::from_slice(&bytes)
+                .map_err(|error| Fault::bug(format!("the answer of {list} is no page of names: {error}")))?;
+            tenants.extend(page.items.into_iter().map(|item| item.name));
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(tenants),
+            }
         }
     }
+}
+
+/// Tenants asked for at a time.
+const TENANTS_PAGE: u32 = 100;
+
+/// A page of the list of tenants; `next` is what to go on after.
+#[derive(Deserialize)]
+struct TenantsPage {
+    items: Vec<NamedTenant>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct NamedTenant {
+    name: Tenant,
 }
 
 #[cfg(test)]

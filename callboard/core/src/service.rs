@@ -99,6 +99,33 @@ pub struct Setting {
     pub meaning: &'static str,
     /// Whether its value must not be shown.
     pub is_secret: bool,
+    /// What it may be.
+    pub values: Values,
+}
+
+/// What a setting may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Values {
+    /// Any text.
+    Text,
+    /// A whole number from 0 on.
+    Number,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+impl Values {
+    /// Whether this is such a value.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn check(self, value: &str) -> Result<(), String> {
+        match self {
+            Self::Number if value.parse::<u64>().is_err() => Err("write a whole number".to_owned()),
+            Self::OneOf(words) if !words.contains(&value) => Err(format!("write {}", words.join(" or "))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A microservice.
@@ -350,14 +377,24 @@ impl Service {
     /// Something that can be configured.
     #[must_use]
     pub fn setting(mut self, name: &'static str, default: &'static str, meaning: &'static str) -> Self {
-        self.settings.push(Setting { name, default, meaning, is_secret: false });
+        self.settings.push(Setting { name, default, meaning, is_secret: false, values: Values::Text });
+        self
+    }
+
+    /// What the last setting may be, where not every text will do.
+    #[must_use]
+    pub fn values(mut self, values: Values) -> Self {
+        match self.settings.last_mut() {
+            Some(setting) => setting.values = values,
+            None => self.mistakes.push(format!("{}: values stand before any setting", self.name)),
+        }
         self
     }
 
     /// Something that can be configured and must not be shown; empty where nothing is said.
     #[must_use]
     pub fn secret(mut self, name: &'static str, meaning: &'static str) -> Self {
-        self.settings.push(Setting { name, default: "", meaning, is_secret: true });
+        self.settings.push(Setting { name, default: "", meaning, is_secret: true, values: Values::Text });
         self
     }
 

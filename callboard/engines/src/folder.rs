@@ -21,7 +21,7 @@ impl DataFolder {
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let unwritable = |error: std::io::Error| {
             let message = format!(
-                "the data folder {} cannot be written ({error}); choose another with --data, or change its owner",
+                "the data folder {} cannot be written ({error}); choose another, or change its owner",
                 path.display()
             );
             Fault::unavailable("data.unwritable", message)
@@ -31,11 +31,13 @@ impl DataFolder {
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock")).map_err(unwritable)?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-            let message = format!(
-                "another process uses the data folder {}; stop it, or choose another with --data",
-                path.display()
-            );
-            Fault::conflict("data.in_use", message).detail(error.to_string())
+            let what = match error {
+                rustix::io::Errno::WOULDBLOCK => {
+                    "is used by another process; stop it, or choose another folder".to_owned()
+                }
+                _ => format!("cannot be locked ({error}); choose one on a local disk"),
+            };
+            Fault::conflict("data.in_use", format!("the data folder {} {what}", path.display()))
         })?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }

@@ -50,13 +50,13 @@ pub fn parse_call(words: &[String], tenant: &Tenant) -> Result<Call, Fault> {
         kind,
     };
     while let Some(option) = words.next() {
-        let value = words.next().ok_or_else(|| usage(format!("`{option}` needs a value")))?;
+        let mut value = || words.next().ok_or_else(|| usage(format!("`{option}` needs a value")));
         match option {
-            "--data" => call.data = data_of(&call.kind, value)?,
-            "--type" => call.data.media_type = value.to_owned().into(),
-            "--tenant" => call.tenant = Tenant::new(value),
-            "--as" => call.principal = person(value),
-            "--header" => call.meta.push(header(value)?),
+            "--data" => call.data = data_of(&call.kind, value()?)?,
+            "--type" => call.data.media_type = value()?.to_owned().into(),
+            "--tenant" => call.tenant = Tenant::new(value()?),
+            "--as" => call.principal = person(value()?),
+            "--header" => call.meta.push(header(value()?)?),
             _ => return Err(usage(format!("`{option}` is no option"))),
         }
     }
@@ -211,6 +211,7 @@ mod tests {
             ("GET", "two words"),
             ("FETCH /series", "`FETCH` is no method"),
             ("GET /series --verbose 1", "`--verbose` is no option"),
+            ("GET /series --verbose", "`--verbose` is no option"),
             ("POST /series --data", "`--data` needs a value"),
             ("GET /series --data {}", "takes a query"),
             ("POST /series --data @/nowhere/at-all", "cannot be read"),

@@ -49,6 +49,11 @@ pub(crate) async fn begin(env: &Env, email: &Email) -> Result<Attempt, Fault> {
     Ok(Attempt { address, stored: stored.failures, counted, now_ms })
 }
 
+/// Forgets what failed with an address, and so its lock.
+pub(crate) fn forget(email: &Email) -> Write {
+    records::FORGET_ATTEMPTS.with(params![digest(email.as_str())])
+}
+
 impl Attempt {
     /// The attempt failed: one more failure, and from the fifth on a lock.
     pub(crate) fn failed(&self) -> [Write; 2] {

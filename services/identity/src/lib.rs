@@ -20,6 +20,7 @@ pub fn service() -> Service {
     Service::new("identity")
         .on(Kind::Post, "/accounts", account::sign_up, Who::Anyone, Stranger::Denied)
         .on(Kind::Post, "/owners", account::make_owner, Who::Services, Stranger::NotFound)
+        .on(Kind::Put, "/accounts/password", account::reset_password, Who::Services, Stranger::NotFound)
         .on(Kind::Post, "/sessions", sessions::sign_in, Who::Anyone, Stranger::Denied)
         .on(Kind::Delete, "/sessions/current", sessions::sign_out, Who::SignedIn, Stranger::Denied)
         .on(Kind::Get, "/sessions/resolve", sessions::resolve, Who::Services, Stranger::NotFound)

@@ -21,6 +21,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &SWEEP_SESSIONS,
     &ATTEMPT,
     &RECORD_ATTEMPT,
+    &FORGET_ATTEMPTS,
     &SWEEP_ATTEMPTS,
 ];
 
@@ -161,6 +162,10 @@ pub(crate) static RECORD_ATTEMPT: Statement = Statement::write(
        SET failures = excluded.failures, locked_until_ms = excluded.locked_until_ms, updated_ms = excluded.updated_ms
        WHERE attempt.failures = $5",
 );
+
+/// `$1` hash of the address.
+pub(crate) static FORGET_ATTEMPTS: Statement =
+    Statement::write("forget_attempts", &["attempt"], "DELETE FROM attempt WHERE tenant = $tenant AND address = $1");
 
 /// `$1` the time before which failures are forgotten.
 pub(crate) static SWEEP_ATTEMPTS: Statement =

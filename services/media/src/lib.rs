@@ -28,7 +28,7 @@ pub mod source;
 mod tus;
 mod uploads;
 
-use callboard::{Kind, Service, Stranger, Who, event};
+use callboard::{Kind, Service, Stranger, Values, Who, event};
 
 /// The service.
 pub fn service() -> Service {
@@ -65,10 +65,13 @@ pub fn service() -> Service {
         .tool("ffmpeg")
         .tool("ffprobe")
         .setting("media.upload_bytes_max", "21474836480", "largest file that may be uploaded, in bytes")
+        .values(Values::Number)
         .setting("media.uploads_open_max", "8", "most unfinished uploads of one person")
+        .values(Values::Number)
         .setting(
             "media.duration_max_ms",
             "600000",
             "longest video that is published, in milliseconds, at most ten minutes",
         )
+        .values(Values::Number)
 }

@@ -22,9 +22,9 @@ mod watch;
 mod wording;
 
 use callboard::Kind::{Form, Page};
-use callboard::Service;
 use callboard::Stranger::{Denied, NotFound};
-use callboard::Who::{Anyone, Services, SignedIn};
+use callboard::Who::{Anyone, SignedIn};
+use callboard::{Service, Values};
 
 /// The service.
 pub fn service() -> Service {
@@ -62,6 +62,7 @@ pub fn service() -> Service {
         .on(Page, "/theme.css", theme::show, Anyone, Denied)
         .on(Page, "/about/function", about::show_function, Anyone, Denied)
         .on(Page, "/about/errors/{code}", errors::show, Anyone, Denied)
-        .on(Page, "/fault", fault::show, Services, NotFound)
+        .on(Page, "/fault", fault::show, Anyone, NotFound)
         .setting("site.demo", "no", "`yes` where every page says that this is a demo and where to begin")
+        .values(Values::OneOf(&["no", "yes"]))
 }

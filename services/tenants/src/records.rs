@@ -12,9 +12,9 @@ pub(crate) static TENANT: Statement = Statement::read(
     "SELECT name, title, tagline, accent, accent_dark, accent_light, logo, version FROM tenant WHERE name = $1",
 );
 
-/// Names of all, read from the index.
+/// `$1` the last name of the page before, `$2` how many.
 pub(crate) static TENANTS: Statement =
-    Statement::read("tenants", &["tenant"], "SELECT name FROM tenant WHERE name > '' ORDER BY name");
+    Statement::read("tenants", &["tenant"], "SELECT name, title FROM tenant WHERE name > $1 ORDER BY name LIMIT $2");
 
 /// `$1` name, `$2` title, `$3` tagline, `$4` accent, `$5` accent on dark, `$6` accent on light, `$7` now.
 pub(crate) static ADD_TENANT: Statement = Statement::write(

@@ -18,10 +18,50 @@ pub(crate) struct NewTenant {
 }
 
 /// That a tenant exists, and what it is called.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Summary {
     name: String,
     title: String,
+}
+
+/// Longest page of the list.
+const LIMIT_MAX: usize = 100;
+
+/// Which page of the list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Page {
+    #[serde(default)]
+    after: String,
+    #[serde(default = "usual_limit")]
+    limit: usize,
+}
+
+fn usual_limit() -> usize {
+    20
+}
+
+/// A page of tenants.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summaries {
+    items: Vec<Summary>,
+    next: Option<String>,
+}
+
+/// Every tenant, by name.
+pub(crate) async fn list(env: Env, msg: Msg<Page>) -> Result<Reply<Summaries>, Fault> {
+    let Page { after, limit } = &msg.data;
+    if !(1..=LIMIT_MAX).contains(limit) {
+        let rule = format!("ask for 1 to {LIMIT_MAX} channels");
+        return Err(Fault::bad_input("list.limit", rule.clone()).field("limit", rule));
+    }
+    // One more than asked for tells whether there is another page.
+    let most = i64::try_from(limit + 1).expect("a page is small");
+    let mut items: Vec<Summary> = env.query(&records::TENANTS, params![after, most]).await?.all()?;
+    let has_more = items.len() > *limit;
+    items.truncate(*limit);
+    let next = items.last().filter(|_| has_more).map(|tenant| tenant.name.clone());
+    Ok(Reply::ok(Summaries { items, next }))
 }
 
 /// Makes a tenant.
@@ -53,18 +93,6 @@ pub(crate) async fn create(env: Env, msg: Msg<NewTenant>) -> Result<Reply<Tenant
     let taken = Fault::conflict("tenant.name_taken", message.clone()).field("name", message);
     let place = uri!("/tenants/{}", tenant.name)?;
     Ok(Reply::created(place, tenant).version(1).write(write.expect(1..=1, taken)))
-}
-
-/// A tenant in the list of all.
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
-/// The names of all tenants, for what happens in each.
-pub(crate) async fn list(env: Env, _: Msg<Empty>) -> Result<Reply<Vec<String>>, Fault> {
-    let all = env.query(&records::TENANTS, params![]).await?.all::<Named>()?;
-    Ok(Reply::ok(all.into_iter().map(|tenant| tenant.name).collect()))
 }
 
 /// Whether there is a tenant of this name.

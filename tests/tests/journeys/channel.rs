@@ -27,6 +27,8 @@ pub(crate) struct Channel {
 pub(crate) struct Running {
     child: Child,
     pub(crate) port: u16,
+    /// What it says after its address.
+    lines: mpsc::Receiver<String>,
 }
 
 /// The binary under test.
@@ -102,6 +104,12 @@ impl Channel {
 
     pub(crate) fn log_text(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// The lines it says after its address.
+    pub(crate) fn greeting(&self, lines: usize) -> String {
+        let line = |_| self.running().lines.recv_timeout(START_MAX).expect("it says more");
+        (0..lines).map(line).collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn running(&self) -> &Running {
@@ -192,7 +200,7 @@ impl Running {
             };
             if let Some((_, port)) = line.rsplit_once("http://localhost:") {
                 let port = port.trim().parse().map_err(|_| format!("no port in `{line}`"))?;
-                return Ok(Self { child, port });
+                return Ok(Self { child, port, lines: told });
             }
         }
     }

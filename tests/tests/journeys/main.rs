@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "the runner shows it beside the test that failed")]
 
 mod channel;
+mod commands;
 mod disk;
 mod exchange;
 mod folders;

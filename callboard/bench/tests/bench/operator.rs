@@ -96,3 +96,103 @@ async fn runs_of_flows_are_listed_and_shown_with_what_happened() {
     let fault = bench.owner().in_tenant("other").get(&format!("/-/flows/{id}")).await.expect_err("not theirs");
     assert_eq!(fault.code, "flow.unknown");
 }
+
+/// A run whose last step was refused until somebody mended it, so that it was undone.
+async fn with_run(bench: &Bench) -> String {
+    bench.viewer().post("/parcels/one", json!(["cup"])).await.expect("started");
+    bench.settle().await;
+    let runs = bench.owner().get("/-/flows?flow=parcel").await.expect("a list").json();
+    runs[0]["id"].as_str().expect("an id").to_owned()
+}
+
+async fn status(bench: &Bench, id: &str) -> Value {
+    bench.owner().get(&format!("/-/flows/{id}")).await.expect("a run").json()["run"]["status"].clone()
+}
+
+#[tokio::test]
+async fn an_operator_redoes_a_run_after_seeing_the_plan_and_the_history_keeps_who_and_why() {
+    let bench = bench().await;
+    let id = with_run(&bench).await;
+    let redo = format!("/-/flows/{id}/redo");
+    let plan = bench.owner().post(&redo, json!({"from": "wrap", "is_dry": true})).await.expect("a plan").json();
+    let lines: Vec<&str> = plan["lines"].as_array().expect("lines").iter().filter_map(Value::as_str).collect();
+    assert!(lines.iter().any(|line| line.starts_with("undo wrap")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("do wrap") && line.ends_with("iteration 2")), "{lines:?}");
+    let shown = bench.owner().get(&format!("/-/flows/{id}")).await.expect("a run").json();
+    assert!(shown["sentence"].as_str().expect("words").contains("nothing is left to undo or redo"));
+    let events = count(&shown["events"]);
+    bench.settle().await;
+    let fault = bench.owner().post(&redo, json!({"from": "wrap"})).await.expect_err("nobody said why");
+    assert_eq!(fault.code, "flow.why");
+    bench.owner().post(&redo, json!({"from": "wrap", "why": "the paper was torn"})).await.expect("begun");
+    bench.settle().await;
+    let shown = bench.owner().get(&format!("/-/flows/{id}")).await.expect("a run").json();
+    assert_eq!(shown["run"]["status"], "completed");
+    assert!(count(&shown["events"]) > events);
+    let all = shown["events"].as_array().expect("a list");
+    let told = all.iter().find(|event| event["event"] == "operated").expect("in the history");
+    assert_eq!((&told["by"], &told["why"]), (&json!("owner"), &json!("the paper was torn")));
+    assert!(shown["drawing"].as_str().expect("a drawing").contains("iteration 2"), "{}", shown["drawing"]);
+    let audited = "SELECT type FROM kernel_event WHERE type LIKE 'operator.%'";
+    assert_eq!(bench.inspect(audited).await, ["operator.intervened"]);
+}
+
+#[tokio::test]
+async fn several_runs_are_done_again_and_those_that_cannot_be_are_named() {
+    let bench = bench().await;
+    for key in ["one", "two", "three"] {
+        bench.viewer().post(&format!("/parcels/{key}"), json!(["cup"])).await.expect("started");
+    }
+    bench.settle().await;
+    let again = |extra: Value| {
+        let mut body = json!({"flow": "parcel", "from": "wrap", "why": "torn"});
+        body.as_object_mut().expect("fields").extend(extra.as_object().expect("fields").clone());
+        body
+    };
+    let owner = bench.owner();
+    let dry = owner.post("/-/flows/redo", again(json!({"is_dry": true}))).await.expect("plans").json();
+    assert_eq!((&dry["count"], count(&dry["plans"])), (&json!(3), 3));
+    let first = owner.post("/-/flows/redo", again(json!({"limit": 1}))).await.expect("one").json();
+    assert_eq!(first["count"], 1);
+    // The one that is under way now is told of and left.
+    let all = owner.post("/-/flows/redo", again(json!({}))).await.expect("the others").json();
+    assert_eq!(all["count"], 2, "{all:#}");
+    assert!(all["plans"].as_array().expect("a list").iter().any(|plan| plan["refused"].is_string()));
+    bench.settle().await;
+    let runs = owner.get("/-/flows?status=completed").await.expect("a list").json();
+    assert_eq!(count(&runs), 3);
+    let theirs = bench.owner().in_tenant("other");
+    let none = theirs.post("/-/flows/redo", again(json!({"tenant": "demo"}))).await.expect("nothing").json();
+    assert_eq!((&none["count"], count(&none["plans"])), (&json!(0), 0));
+}
+
+#[tokio::test]
+async fn only_owners_intervene_and_the_operator_in_every_channel() {
+    let bench = bench().await;
+    let id = with_run(&bench).await;
+    let undo = format!("/-/flows/{id}/undo");
+    let why = json!({"why": "the customer changed their mind"});
+    for actor in [bench.nobody(), bench.editor()] {
+        assert_eq!(actor.post(&undo, why.clone()).await.expect_err("hidden").code, "no_such_uri");
+    }
+    let theirs = bench.owner().in_tenant("other");
+    assert_eq!(theirs.post(&undo, why.clone()).await.expect_err("not theirs").code, "flow.unknown");
+    let nonsense = bench.owner().post(&format!("/-/flows/{id}/explode"), why.clone()).await.expect_err("nothing");
+    assert_eq!(nonsense.code, "no_such_uri");
+    let dry = bench.owner().post(&undo, json!({"is_dry": true})).await.expect_err("no plan");
+    assert_eq!(dry.code, "flow.dry");
+    let unfit = bench.owner().post(&format!("/-/flows/{id}/retry"), why.clone()).await.expect_err("it is completed");
+    assert_eq!(unfit.code, "flow.operation");
+    assert_eq!(status(&bench, &id).await, "completed");
+    bench.owner().post(&undo, why.clone()).await.expect("begun");
+    bench.settle().await;
+    assert_eq!(status(&bench, &id).await, "undone");
+    // A run of another channel, by the owner of the application's own one.
+    theirs.post("/parcels/far", json!(["cup"])).await.expect("started");
+    bench.settle().await;
+    let far = bench.owner().get("/-/flows?tenant=other").await.expect("a list").json()[0]["id"].clone();
+    let far = far.as_str().expect("an id");
+    bench.owner().post(&format!("/-/flows/{far}/undo"), why).await.expect("begun");
+    bench.settle().await;
+    assert_eq!(status(&bench, far).await, "undone");
+}

@@ -6,6 +6,8 @@ use callboard_bench::Bench;
 use callboard_engines::clock::ManualClock;
 use callboard_engines::delivery::drain;
 use callboard_engines::sqlite::{Options, Sqlite};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -103,8 +105,17 @@ async fn a_schedule_survives_restarts_and_a_changed_one_is_planned_anew() {
     assert!(clock.now_ms() > callboard_bench::START_MS);
 }
 
-async fn names(_: Env, _: Msg<callboard::Empty>) -> Result<Reply<Vec<&'static str>>, Fault> {
-    Ok(Reply::ok(vec!["demo", "other"]))
+#[derive(Deserialize)]
+struct Asked {
+    limit: usize,
+    after: String,
+}
+
+/// One name a page, so that there are several.
+async fn names(_: Env, msg: Msg<Asked>) -> Result<Reply<Value>, Fault> {
+    assert!(msg.data.limit > 1);
+    let (name, next) = if msg.data.after.is_empty() { ("demo", Some("demo")) } else { ("other", None) };
+    Ok(Reply::ok(json!({"items": [{"name": name, "title": "A channel"}], "next": next})))
 }
 
 #[tokio::test]

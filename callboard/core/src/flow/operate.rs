@@ -106,7 +106,8 @@ pub fn plan_redo(flow: &Flow, run: &Run, from: &str) -> Result<Vec<String>, Faul
     });
     let redo = steps.iter().map(|&step| {
         let row = &flow.steps[step];
-        format!("do {} by {}, iteration {}", row.id, row.function_name(), run.steps[step].iteration + 1)
+        // People count from one, as the drawing does.
+        format!("do {} by {}, iteration {}", row.id, row.function_name(), run.steps[step].iteration + 2)
     });
     Ok(undo.chain(redo).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::{Scope, told};
 use crate::ports::{DeadFilter, DeadLetter, PAGE_MAX, Page, Queue};
-use crate::{Empty, Env, Fault, Msg, Reply, Tenant};
+use crate::{Effects, Empty, Env, Fault, Msg, Reply, Tenant};
 use serde::{Deserialize, Serialize};
 
 /// Most dead letters that one call puts back or throws away.
@@ -90,13 +90,13 @@ pub(super) async fn redrive(env: Env, msg: Msg<Batch>) -> Result<Reply<Count>, F
     let (filter, limit) = chosen(&env, &msg.data)?;
     let spread_ms = msg.data.spread_ms.max(0);
     let count = env.operations().redrive(filter, limit, spread_ms, env.now_ms()).await?;
-    Ok(Reply::ok(Count { count }).with(told(&env, &msg, "operator.redriven", count)))
+    Ok(Reply::ok(Count { count }).with(told(Effects::new(), &env, &msg, "operator.redriven", count)))
 }
 
 pub(super) async fn discard(env: Env, msg: Msg<Batch>) -> Result<Reply<Count>, Fault> {
     let (filter, limit) = chosen(&env, &msg.data)?;
     let count = env.operations().discard(filter, limit, env.now_ms()).await?;
-    Ok(Reply::ok(Count { count }).with(told(&env, &msg, "operator.discarded", count)))
+    Ok(Reply::ok(Count { count }).with(told(Effects::new(), &env, &msg, "operator.discarded", count)))
 }
 
 fn chosen(env: &Env, batch: &Batch) -> Result<(DeadFilter, u32), Fault> {

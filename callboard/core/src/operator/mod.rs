@@ -5,14 +5,19 @@ mod runs;
 mod schedules;
 
 use crate::space::binding_name;
-use crate::{Binding, Effects, Env, Fault, Kind, Msg, Principal, Reply, Service, Stranger, Tenant, Uri, Who, event};
+use crate::{
+    Binding, Effects, Env, Fault, Kind, Msg, Principal, Reply, Service, Stranger, Tenant, Uri, Values, Who, event,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+/// Name of the service; what it does to a run is not bound to the tenant of the call.
+pub(crate) const SERVICE: &str = "callboard";
 
 /// The service `callboard`; add it to an application to let it answer questions about itself.
 pub fn service() -> Service {
     let functions = "who may read the table of functions: `owners`, or `anyone` as in a demo";
-    Service::new("callboard")
+    Service::new(SERVICE)
         .on(Kind::Get, "/-/functions", list_functions, Who::Anyone, Stranger::NotFound)
         .on(Kind::Get, "/-/queues", dead::queues, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/dead", dead::list, Who::SignedIn, Stranger::NotFound)
@@ -22,7 +27,10 @@ pub fn service() -> Service {
         .on(Kind::Get, "/-/schedules", schedules::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/flows", runs::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/flows/{id}", runs::show, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Post, "/-/flows/redo", runs::redo, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Post, "/-/flows/{id}/{operation}", runs::operate, Who::SignedIn, Stranger::NotFound)
         .setting("callboard.functions", "owners", functions)
+        .values(Values::OneOf(&["owners", "anyone"]))
         .setting("callboard.events_days", "30", "how long events are kept where their service says nothing else")
         .setting("callboard.runs_days", "90", "how long runs of flows are kept after they have ended")
 }
@@ -64,10 +72,16 @@ fn nothing_here() -> Fault {
 }
 
 /// Tells that an operator did something: who, with what, and to how many.
-pub(crate) fn told<In: Serialize>(env: &Env, msg: &Msg<In>, what: &'static str, count: u64) -> Effects {
+pub(crate) fn told<In: Serialize>(
+    effects: Effects,
+    env: &Env,
+    msg: &Msg<In>,
+    what: &'static str,
+    count: u64,
+) -> Effects {
     tracing::info!(tenant.id = %env.tenant(), operator = ?env.principal(), count, "{what}");
     let data = json!({"by": env.principal(), "asked": msg.data, "count": count});
-    Effects::new().emit(event(what), msg.uri.clone(), data)
+    effects.emit(event(what), msg.uri.clone(), data)
 }
 
 /// Which functions to list.

@@ -3,9 +3,10 @@
 use super::answer::{self, Ask, Surface, set_cookie};
 use super::body::Body;
 use super::gateway::Gateway;
+use super::message::Credential;
 use super::options::Pages;
 use super::{headers, redirect};
-use callboard::{AnswerBody, Cookie, Data, Fault, FaultKind, Id, Kind, Principal, Uri};
+use callboard::{Answer, AnswerBody, Cookie, Data, Fault, FaultKind, Id, Kind, Uri};
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use hyper::{HeaderMap, Response, StatusCode};
 
@@ -66,15 +67,14 @@ impl Gateway {
             redirect::encode_value(&title),
             redirect::encode_value(&fault.message)
         );
-        let mut msg = self.host.message(Kind::Page, pages.fault.clone(), ask.place.tenant.clone());
-        msg.data = Data::form(query);
-        let head = msg.head_mut();
-        head.source = "http".into();
-        head.principal = Principal::Service("http".into());
-        head.causation = Some(id);
-        head.meta.push(("origin".into(), ask.place.origin.clone()));
-        head.meta.push(("mount".into(), ask.place.mount.clone()));
-        let page = match self.bounded(self.host.run(msg)).await.map(|answer| answer.body) {
+        let credential = Credential::read(&ask.parts.headers, ask.place);
+        let is_anonymous = credential.is_none();
+        let mut answer = self.ask_fault_page(ask, pages, id, query.clone(), credential).await;
+        if answer.is_err() && !is_anonymous {
+            // What keeps us from knowing who asks may be the very fault that is to be shown.
+            answer = self.ask_fault_page(ask, pages, id, query, Credential::None).await;
+        }
+        let page = match answer.map(|answer| answer.body) {
             Ok(AnswerBody::Bytes { bytes, .. }) => bytes,
             Ok(_) => plain_page(&title, fault).into(),
             Err(second) => {
@@ -87,6 +87,25 @@ impl Gateway {
             }
         };
         html(ask, fault, page)
+    }
+
+    async fn ask_fault_page(
+        &self,
+        ask: &Ask<'_>,
+        pages: &Pages,
+        id: Id,
+        query: String,
+        credential: Credential,
+    ) -> Result<Answer, Fault> {
+        let mut msg = self.host.message(Kind::Page, pages.fault.clone(), ask.place.tenant.clone());
+        msg.data = Data::form(query);
+        let head = msg.head_mut();
+        head.source = "http".into();
+        head.causation = Some(id);
+        head.credential = credential.into_secret();
+        head.meta.push(("origin".into(), ask.place.origin.clone()));
+        head.meta.push(("mount".into(), ask.place.mount.clone()));
+        self.bounded(self.host.dispatch(msg)).await
     }
 }
 

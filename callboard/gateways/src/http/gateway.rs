@@ -5,7 +5,7 @@ use super::body::{self, Body};
 use super::events::{self, Streams};
 use super::media::Markers;
 use super::message::{self, Credential};
-use super::options::{HttpOptions, Tenants};
+use super::options::{HttpOptions, Pages, Tenants};
 use super::place::{Outside, Place};
 use super::revoked::Revoked;
 use super::tenants::TenantCache;
@@ -168,6 +168,12 @@ impl Gateway {
     async fn page(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Incoming) -> Response<Body> {
         if let Some(response) = without_last_slash(ask) {
             return response;
+        }
+        // Anybody could put words into our mouth there.
+        let is_fault_page = |pages: &Pages| Uri::from_encoded(ask.path).is_ok_and(|uri| uri == pages.fault);
+        if self.options.pages.as_ref().is_some_and(is_fault_page) {
+            let id = self.host.message(Kind::Page, Uri::root(), ask.place.tenant.clone()).id;
+            return self.refuse(ask, id, Fault::not_found("no_such_uri", "there is nothing here")).await;
         }
         let kind = message::page_kind(&ask.parts.method);
         self.call(ask, kind, ask.path, credential, body).await

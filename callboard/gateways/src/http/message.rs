@@ -75,6 +75,14 @@ impl Credential {
     pub(crate) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
+
+    /// What a message carries of it.
+    pub(crate) fn into_secret(self) -> Option<Secret<String>> {
+        match self {
+            Self::None => None,
+            Self::Cookie(token) | Self::Bearer(token) => Some(Secret::new(token)),
+        }
+    }
 }
 
 fn cookie<'h>(headers: &'h HeaderMap, place: &Place) -> Option<&'h str> {
@@ -122,10 +130,7 @@ pub(crate) fn check_same_origin(headers: &HeaderMap, credential: &Credential, ou
 pub(crate) fn fill(head: &mut Head, parts: &Parts, place: &Place, credential: Credential, timeout_ms: u64) {
     head.source = Cow::Borrowed("http");
     head.deadline_ms = Some(head.time_ms.saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX)));
-    head.credential = match credential {
-        Credential::None => None,
-        Credential::Cookie(token) | Credential::Bearer(token) => Some(Secret::new(token)),
-    };
+    head.credential = credential.into_secret();
     head.meta.reserve(4);
     head.meta.push((Cow::Borrowed("origin"), place.origin.clone()));
     if !place.mount.is_empty() {

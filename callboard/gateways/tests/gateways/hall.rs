@@ -80,7 +80,7 @@ fn pages(rows: Service) -> Service {
         .on(Kind::Form, "/sign-in", go_on, Who::Anyone, Stranger::Denied)
         .on(Kind::Page, "/about/old", moved, Who::Anyone, Stranger::Denied)
         .on(Kind::Page, "/about/cached", cached, Who::Anyone, Stranger::Denied)
-        .on(Kind::Page, "/fault", fault_page, Who::Services, Stranger::NotFound)
+        .on(Kind::Page, "/fault", fault_page, Who::Anyone, Stranger::NotFound)
 }
 
 fn uploads(rows: Service) -> Service {
@@ -193,10 +193,14 @@ struct Failure {
     message: String,
 }
 
-async fn fault_page(_: Env, msg: Msg<Failure>) -> Result<Reply, Fault> {
+async fn fault_page(env: Env, msg: Msg<Failure>) -> Result<Reply, Fault> {
     Ok(Reply::html(format!(
-        "<h1>{} {}</h1><h2>{}</h2>{}",
-        msg.data.status, msg.data.code, msg.data.title, msg.data.message
+        "<h1>{} {}</h1><h2>{}</h2>{}<nav>{}</nav>",
+        msg.data.status,
+        msg.data.code,
+        msg.data.title,
+        msg.data.message,
+        env.principal().person_id().unwrap_or("Sign in")
     )))
 }
 

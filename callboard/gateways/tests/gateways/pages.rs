@@ -45,7 +45,23 @@ async fn a_fault_on_a_page_is_a_page() {
     assert!(page.text().starts_with("<h1>404 no_such_uri</h1><h2>Nothing here</h2>"), "{}", page.text());
     assert_eq!(page.header("cache-control"), Some("no-store"));
     assert!(page.header("content-security-policy").unwrap().contains("script-src 'self'"));
-    assert_eq!(server.get("/fault?status=200&code=a&title=b&message=c").send().await.status, 404);
+    for path in
+        ["/fault?status=200&code=a&title=b&message=c", "/f%61ult?status=200&code=a&title=b&message=c", "/@other/fault"]
+    {
+        let answer = server.get(path).send().await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text().starts_with("<h1>404 no_such_uri</h1>"), "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_fault_knows_who_reads_it() {
+    let server = Server::start().await;
+    for (cookie, want) in [("session=t-viewer", "p1"), ("session=worthless", "Sign in"), ("a=b", "Sign in")] {
+        let page = server.get("/nothing/here").header("cookie", cookie).send().await;
+        assert_eq!((page.status, page.header("cache-control")), (404, Some("no-store")), "{cookie}");
+        assert!(page.text().ends_with(&format!("<nav>{want}</nav>")), "{cookie}: {}", page.text());
+    }
 }
 
 #[tokio::test]
@@ -53,6 +69,7 @@ async fn a_page_answers_reading_and_its_form_and_nothing_else() {
     let server = Server::start().await;
     let put = server.request("PUT", "/sign-in").send().await;
     assert_eq!((put.status, put.header("allow")), (405, Some("GET, HEAD, POST")));
+    assert!(put.text().contains("<h2>Method not allowed</h2>"), "{}", put.text());
     let post = server.request("POST", "/").send().await;
     assert_eq!((post.status, post.header("allow")), (405, Some("GET, HEAD")));
 }

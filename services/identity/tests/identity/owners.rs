@@ -1,6 +1,6 @@
 //! Owners as the command line makes them.
 
-use crate::{PASSWORD, bench, outcome, sign_in, sign_up, signed, token};
+use crate::{PASSWORD, bench, events, outcome, owner, sign_in, sign_up, signed, token};
 use serde_json::json;
 
 #[tokio::test]
@@ -40,6 +40,40 @@ async fn a_chosen_password_is_not_repeated() {
     sign_in(&bench, "olga", PASSWORD).await.expect("a session");
     let weak = json!({"email": "oleg@example.org", "name": "Oleg", "password": "password"});
     assert_eq!(outcome(&bench.service().post("/owners", weak).await), "400 password.length");
+}
+
+#[tokio::test]
+async fn who_lost_their_password_gets_another_and_whoever_was_signed_in_is_not_any_more() {
+    let bench = bench().await;
+    let olga = owner(&bench, "olga").await;
+    for _ in 0..5 {
+        assert_eq!(outcome(&sign_in(&bench, "olga", "correct house").await), "401 sign_in.wrong");
+    }
+    let lost = json!({"email": " Olga@Example.org"});
+    let answer = bench.service().put("/accounts/password", lost).await.expect("a new password").json();
+    let password = answer["password"].as_str().expect("a password").to_owned();
+    assert_eq!(answer, json!({"id": olga.id, "email": "olga@example.org", "password": password}));
+    assert_eq!(olga.again(&bench).await.err().map(|fault| fault.code), Some("session.unknown"));
+    assert!(events(&bench).await.contains(&format!("deleted /sessions/{}", olga.session)));
+    let entered = sign_in(&bench, "olga", &password).await.expect("the lock is gone with the old password");
+    assert_eq!(signed(&bench, &token(&entered)).await.expect("a session").roles, ["viewer", "editor", "owner"]);
+    assert_eq!(outcome(&sign_in(&bench, "olga", PASSWORD).await), "401 sign_in.wrong");
+}
+
+#[tokio::test]
+async fn a_chosen_new_password_is_judged_and_not_repeated() {
+    let bench = bench().await;
+    sign_up(&bench, "ana").await;
+    let reset = |password: &str| json!({"email": "ana@example.org", "password": password});
+    assert_eq!(outcome(&bench.service().put("/accounts/password", reset("short")).await), "400 password.length");
+    let answer = bench.service().put("/accounts/password", reset("battery staple")).await.expect("a new password");
+    assert!(answer.json()["password"].is_null());
+    let entered = sign_in(&bench, "ana", "battery staple").await.expect("a session");
+    assert_eq!(signed(&bench, &token(&entered)).await.expect("a session").roles, ["viewer"], "the role stays");
+    let nobody = json!({"email": "eve@example.org"});
+    assert_eq!(outcome(&bench.service().put("/accounts/password", nobody).await), "404 member.unknown");
+    let elsewhere = bench.service().in_tenant("other").put("/accounts/password", reset("battery staple")).await;
+    assert_eq!(outcome(&elsewhere), "404 member.unknown");
 }
 
 #[tokio::test]

@@ -18,6 +18,18 @@ async fn a_new_channel_is_found_by_its_name() {
 }
 
 #[tokio::test]
+async fn channels_are_listed_by_name_page_by_page() {
+    let bench = channels().await;
+    let first = bench.service().get("/tenants?limit=1").await.expect("a page").json();
+    assert_eq!(first, json!({"items": [{"name": "demo", "title": "Night Shift Films"}], "next": "demo"}));
+    let second = bench.service().get("/tenants?limit=1&after=demo").await.expect("a page").json();
+    assert_eq!(second, json!({"items": [{"name": "other", "title": "Day Shift Films"}], "next": null}));
+    for limit in ["0", "101"] {
+        assert_eq!(outcome(&bench.service().get(&format!("/tenants?limit={limit}")).await), "400 list.limit");
+    }
+}
+
+#[tokio::test]
 async fn names_are_checked_and_taken_once() {
     let bench = channels().await;
     for (name, want) in [

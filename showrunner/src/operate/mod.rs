@@ -1,24 +1,25 @@
 //! The operator's commands: they ask the functions under `/-/`, in the process that has the data folder or on the folder itself.
 
+mod runs;
+
 use crate::app;
-use crate::cli::{Dead, Flows, Operate, Shape, Which};
+use crate::cli::{Dead, Operate, Shape, Which};
 use crate::settings::Settings;
 use crate::up::SOCKET;
 use callboard::{Fault, Kind, Tenant, Uri};
 use callboard_gateways::socket::{self, Ask};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 
-/// Pause between two looks at a run that is watched.
-const WATCH_PAUSE: Duration = Duration::from_secs(1);
+/// An answer, and how it is put into words.
+type Printed = (Value, fn(&Value) -> String);
 
 /// Runs a command; gives what to print.
 ///
 /// # Errors
 /// The function's fault, or that of the data folder.
 pub(crate) async fn run(settings: &Settings, asked: &Operate, shape: Shape) -> Result<String, Fault> {
-    let (value, text): (Value, fn(&Value) -> String) = match asked {
+    let (value, text): Printed = match asked {
         Operate::Queues => (get(settings, "/-/queues", &()).await?, queues),
         Operate::Schedules => (get(settings, "/-/schedules", &()).await?, schedules),
         Operate::Dead(Dead::List { which, after, limit }) => {
@@ -35,13 +36,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Operate, shape: Shape) -> R
             let body = batch(which, *id, *all, *limit, None);
             (post(settings, "/-/dead/discard", body).await?, |value| format!("{} thrown away\n", value["count"]))
         }
-        Operate::Flows(Flows::List { tenant, flow, status, key, after, limit }) => {
-            let question =
-                json!({"tenant": tenant, "flow": flow, "status": status, "key": key, "after": after, "limit": limit});
-            (get(settings, "/-/flows", &question).await?, runs)
-        }
-        Operate::Flows(Flows::Show { id }) => (get(settings, &format!("/-/flows/{id}"), &()).await?, one_run),
-        Operate::Flows(Flows::Watch { id }) => (watch(settings, id).await?, one_run),
+        Operate::Flows(asked) => runs::run(settings, asked).await?,
     };
     Ok(match shape {
         Shape::Text => text(&value),
@@ -79,24 +74,6 @@ async fn ask(settings: &Settings, kind: Kind, uri: &str, query: String, body: Va
         Ok(app) => socket::run(&app.host, ask).await,
         Err(fault) if fault.code == "data.in_use" => socket::ask(&settings.data().join(SOCKET), &ask).await,
         Err(fault) => Err(fault),
-    }
-}
-
-/// Looks again until the run has ended.
-async fn watch(settings: &Settings, id: &str) -> Result<Value, Fault> {
-    let mut shown = String::new();
-    loop {
-        let value = get(settings, &format!("/-/flows/{id}"), &()).await?;
-        let status = value["run"]["status"].as_str().unwrap_or_default();
-        if !matches!(status, "queued" | "running" | "undoing") {
-            return Ok(value);
-        }
-        let text = one_run(&value);
-        if text != shown {
-            crate::print(&format!("{text}\n"));
-            shown = text;
-        }
-        tokio::time::sleep(WATCH_PAUSE).await;
     }
 }
 
@@ -180,36 +157,6 @@ fn schedules(value: &Value) -> String {
         let (when, missed) = (text(&schedule["when"]), text(&schedule["catch_up"]));
         vec![name, when, missed, time(&schedule["last_ms"]), time(&schedule["next_ms"])]
     })
-}
-
-fn runs(value: &Value) -> String {
-    let heads = ["run", "tenant", "flow", "key", "status", "started", "moved"];
-    list(value, "there are no runs", &heads, |run| {
-        let cell = |name: &str| text(&run[name]);
-        let (started, moved) = (time(&run["started_ms"]), time(&run["changed_ms"]));
-        vec![cell("id"), cell("tenant"), cell("flow"), cell("key"), cell("status"), started, moved]
-    })
-}
-
-/// A run with the state of each of its steps, and what happened to it.
-fn one_run(value: &Value) -> String {
-    let run = &value["run"];
-    let mut out =
-        format!("{} {} {}: {}\n", text(&run["flow"]), text(&run["id"]), text(&run["key"]), text(&run["status"]));
-    if let Some(code) = run["reason"]["code"].as_str() {
-        out += &format!("because {code}: {}\n", text(&run["reason"]["message"]));
-    }
-    let names = value["steps"].as_array().into_iter().flatten();
-    for (name, step) in names.zip(run["steps"].as_array().into_iter().flatten()) {
-        let items = step["items"].as_array().into_iter().flatten();
-        let states: Vec<String> = items.map(|item| text(&item["state"])).collect();
-        let states = if states.is_empty() { "not yet".to_owned() } else { states.join(", ") };
-        out += &format!("  {:16}  {states}\n", text(name));
-    }
-    for event in value["events"].as_array().into_iter().flatten() {
-        out += &format!("{}  {}\n", time(&event["at_ms"]), text(&event["event"]));
-    }
-    out
 }
 
 fn pretty(value: &Value) -> String {

@@ -1,0 +1,146 @@
+//! `flows`: how runs stand, and what an operator does with them.
+
+use super::{Printed, get, list, post, text, time};
+use crate::cli::{Flows, OneRun, Part, Redo};
+use crate::settings::Settings;
+use callboard::Fault;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Pause between two looks at a run that is watched.
+const WATCH_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs a command.
+///
+/// # Errors
+/// The function's fault, or that of the data folder.
+pub(super) async fn run(settings: &Settings, asked: &Flows) -> Result<Printed, Fault> {
+    match asked {
+        Flows::List { tenant, flow, status, key, after, limit } => {
+            let question =
+                json!({"tenant": tenant, "flow": flow, "status": status, "key": key, "after": after, "limit": limit});
+            Ok((get(settings, "/-/flows", &question).await?, runs))
+        }
+        Flows::Show { id } => Ok((show(settings, id).await?, one_run)),
+        Flows::Watch { id } => Ok((watch(settings, id).await?, one_run)),
+        Flows::Cancel(one) => operate(settings, one, "cancel", json!({})).await,
+        Flows::Kill(one) => operate(settings, one, "kill", json!({})).await,
+        Flows::Undo(one) => operate(settings, one, "undo", json!({})).await,
+        Flows::Retry { one, step } => operate(settings, one, "retry", json!({"step": step})).await,
+        Flows::MarkDone { one, part: Part { step, item }, output } => {
+            operate(settings, one, "mark-done", json!({"step": step, "item": item, "output": output})).await
+        }
+        Flows::Skip { one, part: Part { step, item } } => {
+            operate(settings, one, "skip", json!({"step": step, "item": item})).await
+        }
+        Flows::Redo(Redo { id: Some(id), from, why, dry_run: true, .. }) => {
+            let body = json!({"from": from, "why": why.as_deref().unwrap_or_default(), "is_dry": true});
+            Ok((post(settings, &format!("/-/flows/{id}/redo"), body).await?, plan))
+        }
+        Flows::Redo(Redo { id: Some(id), from, why, .. }) => {
+            let one = OneRun { id: id.clone(), why: why.clone().unwrap_or_default() };
+            operate(settings, &one, "redo", json!({"from": from})).await
+        }
+        Flows::Redo(Redo { id: None, from, why, dry_run, flow, status, tenant, after, limit }) => {
+            let why = why.as_deref().unwrap_or_default();
+            let body = json!({"flow": flow, "from": from, "tenant": tenant, "status": status, "after": after,
+                "limit": limit, "why": why, "is_dry": dry_run});
+            Ok((post(settings, "/-/flows/redo", body).await?, if *dry_run { plans } else { redone }))
+        }
+    }
+}
+
+/// Intervenes, and shows how the run stands then.
+async fn operate(settings: &Settings, one: &OneRun, word: &str, mut body: Value) -> Result<Printed, Fault> {
+    body["why"] = json!(one.why);
+    post(settings, &format!("/-/flows/{}/{word}", one.id), body).await?;
+    Ok((show(settings, &one.id).await?, one_run))
+}
+
+async fn show(settings: &Settings, id: &str) -> Result<Value, Fault> {
+    get(settings, &format!("/-/flows/{id}"), &()).await
+}
+
+/// Looks again until the run has ended.
+async fn watch(settings: &Settings, id: &str) -> Result<Value, Fault> {
+    let mut shown = String::new();
+    loop {
+        let value = show(settings, id).await?;
+        let status = value["run"]["status"].as_str().unwrap_or_default();
+        if !matches!(status, "queued" | "running" | "undoing") {
+            return Ok(value);
+        }
+        let text = one_run(&value);
+        if text != shown {
+            crate::print(&format!("{text}\n"));
+            shown = text;
+        }
+        tokio::time::sleep(WATCH_PAUSE).await;
+    }
+}
+
+fn runs(value: &Value) -> String {
+    let heads = ["run", "tenant", "flow", "key", "status", "started", "moved"];
+    list(value, "there are no runs", &heads, |run| {
+        let cell = |name: &str| text(&run[name]);
+        let (started, moved) = (time(&run["started_ms"]), time(&run["changed_ms"]));
+        vec![cell("id"), cell("tenant"), cell("flow"), cell("key"), cell("status"), started, moved]
+    })
+}
+
+/// A run: the flow with the state of each step, what is left in one sentence, and what happened.
+fn one_run(value: &Value) -> String {
+    let run = &value["run"];
+    let mut out = match value["drawing"].as_str() {
+        Some(drawing) => drawing.to_owned(),
+        None => format!("{} {} · {}\n", text(&run["flow"]), text(&run["id"]), text(&run["status"])),
+    };
+    match value["sentence"].as_str() {
+        Some(sentence) => out += &format!("\n{sentence}\n\n"),
+        None => out += "\nThe flow has another definition by now, so its steps cannot be named.\n\n",
+    }
+    for left in value["left_behind"].as_array().into_iter().flatten() {
+        out += &format!("  left behind: {}\n", text(left));
+    }
+    for event in value["events"].as_array().into_iter().flatten() {
+        out += &format!("{}  {}\n", time(&event["at_ms"]), happened(event));
+    }
+    out
+}
+
+/// What happened, in a line: its name, where, and why where somebody said so.
+fn happened(event: &Value) -> String {
+    let named = ["step", "item", "attempt", "operation", "by", "why", "code", "message"];
+    let place = &event["at"];
+    let part = |name: &&str| {
+        let value = [&event[*name], &place[*name], &event["operation"][*name], &event["failure"][*name]];
+        let value = value.into_iter().find(|value| value.is_string() || value.is_number())?;
+        Some(format!("{name} {}", text(value)))
+    };
+    let parts: Vec<String> = named.iter().filter_map(part).collect();
+    format!("{:12}  {}", text(&event["event"]), parts.join(", ")).trim_end().to_owned()
+}
+
+fn plan(value: &Value) -> String {
+    let lines = value["lines"].as_array().into_iter().flatten();
+    let lines: String = lines.map(|line| format!("  {}\n", text(line))).collect();
+    match value["refused"].as_str() {
+        Some(why) => format!("{}: nothing, {why}\n", text(&value["run"])),
+        None => format!("{}\n{lines}", text(&value["run"])),
+    }
+}
+
+fn plans(value: &Value) -> String {
+    let plans: String = value["plans"].as_array().into_iter().flatten().map(plan).collect();
+    format!("{plans}{} would be done again; nothing was done\n{}", value["count"], more(value))
+}
+
+fn redone(value: &Value) -> String {
+    let plans = value["plans"].as_array().into_iter().flatten();
+    let refused: String = plans.filter(|plan| plan["refused"].is_string()).map(plan).collect();
+    format!("{refused}{} are done again\n{}", value["count"], more(value))
+}
+
+fn more(value: &Value) -> String {
+    value["next"].as_str().map_or_else(String::new, |next| format!("and more: add `--after {next}`\n"))
+}
