@@ -128,7 +128,7 @@ pub async fn ask(path: &Path, ask: &Ask) -> Result<Value, Fault> {
     stream.read_to_string(&mut answer).await.map_err(gone)?;
     match serde_json::from_str(&answer) {
         Ok(Said::Answer(value)) => Ok(value),
-        Ok(Said::Problem { code, message }) => Err(Fault::conflict("operator.refused", message).detail(code)),
+        Ok(Said::Problem { code, message }) => Err(Fault::conflict("operator.refused", format!("{message} ({code})"))),
         Err(error) => Err(Fault::bug(format!("the server's answer cannot be read: {error}"))),
     }
 }

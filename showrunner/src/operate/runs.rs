@@ -102,22 +102,24 @@ fn one_run(value: &Value) -> String {
     for left in value["left_behind"].as_array().into_iter().flatten() {
         out += &format!("  left behind: {}\n", text(left));
     }
+    let names: Vec<&str> = value["steps"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for event in value["events"].as_array().into_iter().flatten() {
-        out += &format!("{}  {}\n", time(&event["at_ms"]), happened(event));
+        out += &format!("{}  {}\n", time(&event["at_ms"]), happened(event, &names));
     }
     out
 }
 
-/// What happened, in a line: its name, where, and why where somebody said so.
-fn happened(event: &Value) -> String {
-    let named = ["step", "item", "attempt", "operation", "by", "why", "code", "message"];
-    let place = &event["at"];
-    let part = |name: &&str| {
-        let value = [&event[*name], &place[*name], &event["operation"][*name], &event["failure"][*name]];
-        let value = value.into_iter().find(|value| value.is_string() || value.is_number())?;
-        Some(format!("{name} {}", text(value)))
-    };
-    let parts: Vec<String> = named.iter().filter_map(part).collect();
+/// What happened, in a line: its name, to which step, and why where somebody said so.
+fn happened(event: &Value, names: &[&str]) -> String {
+    let number = |name: &str| event[name].as_u64().or_else(|| event["at"][name].as_u64());
+    let step = number("step").and_then(|at| names.get(usize::try_from(at).ok()?)).map(|name| (*name).to_owned());
+    let item = number("item").filter(|item| *item > 0).map(|item| format!("item {item}"));
+    let attempt = number("attempt").filter(|attempt| *attempt > 1).map(|attempt| format!("attempt {attempt}"));
+    let said = ["operation", "from", "by", "code", "message", "why"].into_iter().filter_map(|name| {
+        let places = [&event[name], &event["operation"][name], &event["failure"][name], &event["reason"][name]];
+        places.into_iter().find_map(Value::as_str).map(|text| format!("{name} {text}"))
+    });
+    let parts: Vec<String> = step.into_iter().chain(item).chain(attempt).chain(said).collect();
     format!("{:12}  {}", text(&event["event"]), parts.join(", ")).trim_end().to_owned()
 }
 
@@ -143,4 +145,34 @@ fn redone(value: &Value) -> String {
 
 fn more(value: &Value) -> String {
     value["next"].as_str().map_or_else(String::new, |next| format!("and more: add `--after {next}`\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_shown_with_its_drawing_what_is_left_and_what_happened() {
+        let value = json!({"run": {"flow": "tip", "id": "7", "status": "completed"}, "steps": ["intent", "charge"],
+            "drawing": "tip 7 · completed\n  intent ✓ done\n", "sentence": "intent is done.", "left_behind": [],
+            "events": [
+                {"at_ms": 0, "event": "done", "at": {"step": 1, "item": 0, "iteration": 0, "attempt": 2}},
+                {"at_ms": 1_000, "event": "operated", "operation": {"operation": "redo", "from": "charge"}, "by": "ann",
+                 "why": "it was lost"}]});
+        let want = "tip 7 · completed\n  intent ✓ done\n\nintent is done.\n\n\
+                    1970-01-01T00:00:00Z  done          charge, attempt 2\n\
+                    1970-01-01T00:00:01Z  operated      operation redo, from charge, by ann, why it was lost\n";
+        assert_eq!(one_run(&value), want);
+    }
+
+    #[test]
+    fn a_plan_for_many_says_for_which_nothing_is_done() {
+        let value = json!({"count": 1, "next": "9", "plans": [
+            {"run": "8", "lines": ["undo send by call_back", "do send by post, iteration 2"]},
+            {"run": "9", "lines": [], "refused": "it is running"}]});
+        let want = "8\n  undo send by call_back\n  do send by post, iteration 2\n9: nothing, it is running\n\
+                    1 would be done again; nothing was done\nand more: add `--after 9`\n";
+        assert_eq!(plans(&value), want);
+        assert_eq!(redone(&value), "9: nothing, it is running\n1 are done again\nand more: add `--after 9`\n");
+    }
 }

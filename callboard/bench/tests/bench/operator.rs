@@ -179,6 +179,12 @@ async fn only_owners_intervene_and_the_operator_in_every_channel() {
     assert_eq!(theirs.post(&undo, why.clone()).await.expect_err("not theirs").code, "flow.unknown");
     let nonsense = bench.owner().post(&format!("/-/flows/{id}/explode"), why.clone()).await.expect_err("nothing");
     assert_eq!(nonsense.code, "no_such_uri");
+    let redo = format!("/-/flows/{id}/redo");
+    let unknown = bench.owner().post(&redo, json!({"from": "nowhere", "why": "?"})).await.expect_err("no such step");
+    assert_eq!(
+        (unknown.code, &*unknown.message),
+        ("flow.step", "flow parcel has no step `nowhere`; it has list, wrap, send")
+    );
     let dry = bench.owner().post(&undo, json!({"is_dry": true})).await.expect_err("no plan");
     assert_eq!(dry.code, "flow.dry");
     let unfit = bench.owner().post(&format!("/-/flows/{id}/retry"), why.clone()).await.expect_err("it is completed");

@@ -64,8 +64,26 @@ impl Operation {
 
     /// What the caller hears where it does not fit where the run stands.
     pub(super) fn refusal(&self, run: &Run) -> Fault {
-        let message = format!("`{}` does not fit run {}, which is {}", self.as_str(), run.id, run.status.as_str());
-        Fault::conflict("flow.operation", message)
+        let fits = match run.status {
+            Status::Queued | Status::Running => "cancel and kill fit",
+            Status::Undoing => "kill fits",
+            Status::Completed => "undo and redo fit, unless it is past its pivot",
+            Status::Undone => "redo fits",
+            Status::Parked => "retry, mark-done, skip, cancel, redo and kill fit",
+            Status::UndoStuck => "retry, mark-done, skip and kill fit",
+            Status::Killed => "nothing fits any more",
+        };
+        let (word, stands) = (self.as_str(), run.status.as_str());
+        Fault::conflict("flow.operation", format!("`{word}` does not fit run {}, which is {stands}: {fits}", run.id))
+    }
+
+    /// The step that it names.
+    pub(crate) fn step(&self) -> Option<&str> {
+        match self {
+            Self::Cancel | Self::Kill | Self::Undo => None,
+            Self::Redo { from: step } | Self::MarkDone { step, .. } | Self::Skip { step, .. } => Some(step),
+            Self::Retry { step } => step.as_deref(),
+        }
     }
 }
 

@@ -143,6 +143,9 @@ pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Shown>, Faul
 pub(super) async fn operate(env: Env, msg: Msg<Intervention>) -> Result<Reply<Plan>, Fault> {
     let run = find(&env, msg.param("id")).await?.run;
     let operation = operation(msg.param("operation"), msg.data.rest.clone())?;
+    if let Some(step) = operation.step() {
+        check_step(definition(&env, &run)?, step)?;
+    }
     let lines = match &operation {
         Operation::Redo { from } => flow::plan_redo(definition(&env, &run)?, &run, from)?,
         _ if msg.data.is_dry => {
@@ -165,6 +168,9 @@ pub(super) async fn operate(env: Env, msg: Msg<Intervention>) -> Result<Reply<Pl
 pub(super) async fn redo(env: Env, msg: Msg<Again>) -> Result<Reply<Plans>, Fault> {
     let Again { flow, from, tenant, status, after, limit, why, is_dry } = msg.data.clone();
     let filter = RunFilter { tenant: Scope::of(&env)?.narrow(tenant), flow: Some(flow), status, key: None };
+    if let Some((_, flow)) = filter.flow.as_ref().and_then(|name| env.space().flow(name)) {
+        check_step(flow, &from)?;
+    }
     let limit = limit.unwrap_or(REDO_MAX).min(REDO_MAX);
     let found = env.operations().runs(filter, Page { after, limit }).await?;
     let next = found.last().filter(|_| found.len() == limit as usize).map(|run| run.id);
@@ -198,6 +204,15 @@ fn definition<'a>(env: &'a Env, run: &Run) -> Result<&'a Flow, Fault> {
     let found = env.space().flow(&run.flow).map(|(_, flow)| flow).filter(|flow| flow.hash() == run.hash);
     let message = format!("run {} of flow {} began with another definition of its steps", run.id, run.flow);
     found.ok_or_else(|| Fault::conflict("flow.changed", message))
+}
+
+fn check_step(flow: &Flow, id: &str) -> Result<(), Fault> {
+    if flow.position(id).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = flow.steps.iter().map(|step| step.id).collect();
+    let message = format!("flow {} has no step `{id}`; it has {}", flow.name, known.join(", "));
+    Err(Fault::bad_input("flow.step", message))
 }
 
 fn operation(word: &str, mut fields: Map<String, Value>) -> Result<Operation, Fault> {
