@@ -11,7 +11,7 @@ use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
 use callboard_engines::outside::HttpOutside;
 use callboard_engines::sqlite::{Options, Sqlite};
-use callboard_handlers::Authenticate;
+use callboard_handlers::{Authenticate, Idempotency};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -104,6 +104,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         .home(Tenant::new(settings.get("tenant")))
         .tenants(Uri::parse("/tenants")?)
         .handler(Authenticate::new())
+        .handler(Idempotency)
         .settings(settings.for_services())
         .assets(assets)
         .key(signing_key(&folder.join("key"))?)

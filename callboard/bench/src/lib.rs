@@ -16,7 +16,7 @@
 
 use callboard::outside::Nobody;
 use callboard::ports::Ports;
-use callboard::{Answer, Data, Fault, Host, HostBuilder, Kind, Principal, Service, Tenant, Uri};
+use callboard::{Answer, Data, Fault, Host, HostBuilder, Kind, Msg, Principal, Service, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::ManualClock;
 use callboard_engines::delivery;
@@ -212,12 +212,24 @@ impl Actor<'_> {
     /// # Errors
     /// The fault the caller gets.
     pub async fn send(&self, kind: Kind, uri: &str, data: Data) -> Result<Answer, Fault> {
+        self.bench.host.run(self.message(kind, uri, data)?).await
+    }
+
+    /// Sends a message through the handlers of the host, as a gateway does.
+    ///
+    /// # Errors
+    /// The fault the caller gets.
+    pub async fn outside(&self, kind: Kind, uri: &str, data: Data) -> Result<Answer, Fault> {
+        self.bench.host.dispatch(self.message(kind, uri, data)?).await
+    }
+
+    fn message(&self, kind: Kind, uri: &str, data: Data) -> Result<Msg, Fault> {
         let mut msg = self.bench.host.message(kind, Uri::parse(uri)?, self.tenant.clone()).with_data(data);
         let head = msg.head_mut();
         head.principal = self.principal.clone();
         head.source = "bench".into();
         head.meta = self.meta.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect();
-        self.bench.host.run(msg).await
+        Ok(msg)
     }
 
     /// Reads; a query may follow `?`.

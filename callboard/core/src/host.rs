@@ -5,6 +5,7 @@ use crate::breaker::Breakers;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
 use crate::housekeeping;
+use crate::once::kept;
 use crate::outside::Outside;
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
 use crate::service::{Binding, Service, Stranger, Who};
@@ -285,6 +286,13 @@ impl Host {
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
             step: call.step,
         };
+        let service = self.inner.space.services[call.service].name;
+        let mut once = self.once(service, call.binding.filter(|_| call.settle.is_none()), &msg);
+        if let Some(once) = &once
+            && let Some(answer) = self.answered_before(once, msg.head.id).await?
+        {
+            return Ok(answer);
+        }
         for _ in 0..=RETRIES_MAX {
             let mut reply = call.function.call(env.clone(), msg.clone()).await?;
             check_reply(&call, &msg.head, &reply)?;
@@ -294,12 +302,26 @@ impl Host {
                 return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, None)), Err);
             };
             self.stow(&mut commit).await?;
+            if refusal.is_none()
+                && let Some(once) = &mut once
+            {
+                once.answer = kept(&reply);
+                commit.once = Some(once.clone());
+            }
             match self.inner.ports.records.commit(commit).await {
                 Ok(committed) => {
                     self.announce(&msg.head, &mut reply.effects, &committed);
                     return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, Some(&committed))), Err);
                 }
                 Err(CommitError::Retry) => {}
+                // The same came at the same time, and was first.
+                Err(CommitError::Seen) => {
+                    if let Some(once) = &once
+                        && let Some(answer) = self.answered_before(once, msg.head.id).await?
+                    {
+                        return Ok(answer);
+                    }
+                }
                 // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
                 Err(CommitError::Stale) => {
                     if let Some(step) = call.step {
@@ -345,7 +367,16 @@ impl Host {
             moves.push(FlowMove::Event { run: step.run, event: step.succeeded(&reply.body) });
         }
         let service = self.inner.space.services[call.service].name;
-        Ok(Some(Commit { service, head: head.clone(), effects, outbox, settle: call.settle, moves, now_ms }))
+        Ok(Some(Commit {
+            service,
+            head: head.clone(),
+            effects,
+            outbox,
+            settle: call.settle,
+            moves,
+            once: None,
+            now_ms,
+        }))
     }
 
     fn outbox(&self, service: usize, head: &Head, effects: &Effects, now_ms: i64) -> Result<Vec<Outgoing>, Fault> {

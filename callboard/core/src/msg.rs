@@ -316,6 +316,8 @@ pub struct Head {
     pub deadline_ms: Option<i64>,
     /// What proves who acts, not yet checked; never stored.
     pub credential: Option<Secret<String>>,
+    /// The key under which its sender may send the same message again: it takes effect once.
+    pub idempotency_key: Option<Arc<str>>,
     /// Few attributes of the transport that functions may read, lower-case: `if-match`, `upload-offset`, `user-agent` …
     pub meta: Vec<(Cow<'static, str>, String)>,
 }
@@ -363,6 +365,7 @@ impl Msg {
             hops: 0,
             deadline_ms: None,
             credential: None,
+            idempotency_key: None,
             meta: Vec::new(),
         };
         Self { head: Arc::new(head), params: Params::default(), data: Data::EMPTY }

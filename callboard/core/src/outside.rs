@@ -194,7 +194,7 @@ impl fmt::Display for Origin {
 
 /// Calls other systems.
 pub trait Outside: Send + Sync {
-    /// One exchange. It fails with [`unreachable`] only where the other system certainly received nothing.
+    /// One exchange. It fails with [`unreachable()`] only where the other system certainly received nothing.
     fn fetch(&self, origin: Origin, request: Request) -> BoxFuture<'_, Result<Response, Fault>>;
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Effects, Fault, Kind, Uri, Write};
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A successful answer. Failures are a [`Fault`](crate::Fault).
@@ -25,7 +25,8 @@ pub struct Reply<Out = ()> {
 }
 
 /// What happened to the resource. All but `Ok` publish an event on the URI they name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing that others need to hear of.
     Ok,
@@ -85,7 +86,7 @@ pub struct Intake {
 }
 
 /// One stored part of a request's body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// Offset of its first byte.
     pub offset: u64,

@@ -272,11 +272,12 @@ impl Host {
         settle: Option<Settle>,
     ) -> Result<(), Fault> {
         let now_ms = self.inner.ports.clock.now_ms();
-        let commit = Commit { service, head, effects: Effects::new(), outbox, settle, moves: Vec::new(), now_ms };
+        let commit =
+            Commit { service, head, effects: Effects::new(), outbox, settle, moves: Vec::new(), once: None, now_ms };
         match self.inner.ports.records.commit(commit).await {
             Ok(_) | Err(CommitError::Stale) => Ok(()),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
-            Err(CommitError::Retry) => Err(Fault::bug("a schedule has no expectation")),
+            Err(CommitError::Retry | CommitError::Seen) => Err(Fault::bug("a schedule has no expectation")),
         }
     }
 

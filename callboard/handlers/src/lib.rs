@@ -1,4 +1,5 @@
-//! Handlers around dispatch that need a library or IO: who sends a message, and how often what is called.
+//! Handlers around dispatch that need a library or IO: who sends a message, whether it came before, and how often what is
+//! called.
 //!
 //! ```no_run
 //! # fn assemble(ports: callboard::Ports) -> callboard::HostBuilder {
@@ -8,7 +9,9 @@
 //! ```
 
 mod authenticate;
+mod idempotency;
 mod meter;
 
 pub use authenticate::Authenticate;
+pub use idempotency::Idempotency;
 pub use meter::{Figures, Meter};

@@ -6,6 +6,7 @@ mod delivery;
 mod flows;
 mod full;
 mod kernel;
+mod once;
 mod operator;
 mod outside;
 mod schedules;

@@ -110,13 +110,16 @@ impl Host {
             outbox: Vec::new(),
             settle,
             moves: step.into_iter().collect(),
+            once: None,
             now_ms: self.inner.ports.clock.now_ms(),
         };
         match self.inner.ports.records.commit(commit).await {
             Ok(_) => Ok(true),
             Err(CommitError::Stale) => Ok(false),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
-            Err(CommitError::Retry) => Err(Fault::conflict("busy", "others are changing the same run; try again")),
+            Err(CommitError::Retry | CommitError::Seen) => {
+                Err(Fault::conflict("busy", "others are changing the same run; try again"))
+            }
         }
     }
 

@@ -81,6 +81,8 @@ pub trait Records: Send + Sync {
     fn query<'a>(&'a self, tenant: &'a Tenant, reads: Vec<Read>) -> BoxFuture<'a, Result<Vec<Rows>, Fault>>;
     /// Commits all or nothing.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>>;
+    /// What is remembered under a key that was committed at `since_ms` or later.
+    fn seen<'a>(&'a self, key: &'a OnceKey, since_ms: i64) -> BoxFuture<'a, Result<Option<Seen>, Fault>>;
     /// Takes up to `limit` messages that are due, one per lane, until `now_ms + LEASE_MS`: targets in turn, at most
     /// [`TARGET_MAX`] of one, and none of those that are `busy`. Taking counts the attempt, so a message that ends the process is
     /// counted too.
@@ -167,8 +169,43 @@ pub struct Commit {
     pub settle: Option<Settle>,
     /// Runs of flows that start, move or are cancelled.
     pub moves: Vec<FlowMove>,
+    /// The key under which the message may come again.
+    pub once: Option<Once>,
     /// Now, in Unix milliseconds.
     pub now_ms: i64,
+}
+
+/// Whose key it is, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OnceKey {
+    /// In which tenant.
+    pub tenant: Tenant,
+    /// Who sends.
+    pub principal: String,
+    /// Name of the binding.
+    pub target: String,
+    /// The sender's key.
+    pub key: String,
+}
+
+/// What to remember of a message that may come again, for [`KEY_AGE_MS`](crate::KEY_AGE_MS).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// Its key.
+    pub key: OnceKey,
+    /// Hash of what it carries.
+    pub input: String,
+    /// The answer, with slots to fill; none where it is not kept.
+    pub answer: Option<Value>,
+}
+
+/// What is remembered of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Hash of what it carried.
+    pub input: String,
+    /// The answer.
+    pub answer: Option<Value>,
 }
 
 /// What a commit gives back.
@@ -187,6 +224,8 @@ pub enum CommitError {
     Retry,
     /// The delivered message was settled by somebody else.
     Stale,
+    /// The same key was committed before.
+    Seen,
     /// The store failed.
     Failed(Box<Fault>),
 }

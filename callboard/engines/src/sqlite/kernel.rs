@@ -1,7 +1,7 @@
 //! The kernel inside a transaction: a commit with its expectations and messages, claim, settle, and what becomes of a failure.
 
 use super::connection::fault;
-use super::{dead, flows, outbox, statement};
+use super::{dead, flows, once, outbox, statement};
 use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Envelope, Fate, Settle, TARGET_MAX};
 use callboard::{Fault, Otherwise, Space, Statement, fill_slots};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -47,6 +47,14 @@ impl Kernel {
         if commit.effects.has_slots() {
             for out in &mut commit.outbox {
                 fill_slots(&mut out.envelope.data, &|at, column| committed.value(at, column));
+            }
+        }
+        if let Some(mut once) = commit.once.take() {
+            if let Some(answer) = &mut once.answer {
+                fill_slots(answer, &|at, column| committed.value(at, column));
+            }
+            if !once::remember(connection, &once, commit.now_ms).map_err(|error| fault(&error))? {
+                return Err(CommitError::Seen);
             }
         }
         let mut outbox = std::mem::take(&mut commit.outbox);

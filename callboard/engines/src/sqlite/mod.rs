@@ -8,6 +8,7 @@ mod dead;
 mod flows;
 mod inbox;
 mod kernel;
+mod once;
 mod operations;
 mod outbox;
 mod reader;
@@ -17,8 +18,8 @@ mod sweep;
 mod writer;
 
 use callboard::ports::{
-    BoxFuture, Commit, CommitError, Committed, Delivery, Entropy, Fate, LogPart, Operations, Read, Records, Retention,
-    Settle,
+    BoxFuture, Commit, CommitError, Committed, Delivery, Entropy, Fate, LogPart, OnceKey, Operations, Read, Records,
+    Retention, Seen, Settle,
 };
 use callboard::{Fault, Rows, Space, Tenant};
 use reader::Readers;
@@ -141,6 +142,11 @@ impl Records for Sqlite {
             self.opened().map_err(CommitError::from)?.writer.send(Job::Commit(Box::new(commit), answer));
             receive.await.map_err(|_| CommitError::from(connection::gone()))?
         })
+    }
+
+    fn seen<'a>(&'a self, key: &'a OnceKey, since_ms: i64) -> BoxFuture<'a, Result<Option<Seen>, Fault>> {
+        let key = key.clone();
+        Box::pin(self.read(move |open| once::seen(open, &key, since_ms).map_err(|error| connection::fault(&error))))
     }
 
     fn claim<'a>(

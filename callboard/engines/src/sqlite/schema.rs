@@ -20,7 +20,12 @@ pub(super) fn migrate(connection: &mut Connection, space: &Space) -> Result<(), 
 }
 
 /// The kernel's own schema, in order; `user_version` says how many of these have run.
-const KERNEL: &[&str] = &[include_str!("kernel.sql"), include_str!("kernel_2.sql"), include_str!("kernel_turns.sql")];
+const KERNEL: &[&str] = &[
+    include_str!("kernel.sql"),
+    include_str!("kernel_2.sql"),
+    include_str!("kernel_turns.sql"),
+    include_str!("kernel_once.sql"),
+];
 
 fn migrate_kernel(connection: &mut Connection) -> rusqlite::Result<()> {
     let done: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;

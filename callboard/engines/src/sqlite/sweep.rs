@@ -1,10 +1,11 @@
 //! The event log: reading on from a position, and removing in small batches what is past its time.
 
-use super::outbox;
+use super::{once, outbox};
+use callboard::KEY_AGE_MS;
 use callboard::ports::{LogPart, Retention};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Removes about `limit` events, ended runs and notes of stale completions that are past their time. How many.
+/// Removes about `limit` each of events, ended runs, notes of stale completions and keys that are past their time. How many.
 pub(super) fn sweep(connection: &Connection, retention: &Retention, limit: u32, now_ms: i64) -> rusqlite::Result<u64> {
     let mut removed = 0;
     for (service, kind) in published(connection)? {
@@ -21,6 +22,7 @@ pub(super) fn sweep(connection: &Connection, retention: &Retention, limit: u32, 
             "DELETE FROM kernel_stale WHERE rowid IN (SELECT rowid FROM kernel_stale WHERE at_ms < ?1 LIMIT ?2)",
         )?
         .execute(params![now_ms.saturating_sub(retention.events_ms), limit])?;
+    removed += once::forget(connection, now_ms.saturating_sub(KEY_AGE_MS), limit)?;
     Ok(removed as u64)
 }
 

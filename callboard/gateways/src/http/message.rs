@@ -11,9 +11,10 @@ use std::borrow::Cow;
 const CREDENTIAL_BYTES_MAX: usize = 512;
 
 /// The only headers that reach functions; everything else a stranger may write stays outside.
-const FORWARDED: [&str; 12] = [
+const FORWARDED: [&str; 13] = [
     "if-match",
     "if-none-match",
+    "idempotency-key",
     "upload-length",
     "upload-defer-length",
     "upload-offset",
