@@ -5,6 +5,7 @@ mod arguments;
 mod bench;
 mod islands;
 mod phases;
+mod postgres;
 mod process;
 mod project;
 mod table;

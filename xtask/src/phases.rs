@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything that must hold, phase by phase; a later phase runs although an earlier one failed.
 
 use crate::arguments::Choice;
+use crate::postgres::Postgres;
 use crate::process::{self, Output};
 use crate::project::Project;
-use crate::tools::{CHROMIUM, FFMPEG, NODE};
-use crate::{islands, table, tidy, tools};
+use crate::tools::{CHROMIUM, FFMPEG, NODE, POSTGRESQL};
+use crate::{islands, postgres, table, tidy, tools};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::process::Command;
@@ -70,7 +71,7 @@ fn run_phase(project: &Project, name: &'static str, work: Work) -> Outcome {
     let failure = work(project, &output).err();
     let took = start.elapsed();
     let verdict = if failure.is_some() { "FAIL" } else { "ok" };
-    println!("{verdict:4}  {name:9} {:>12}  {}", table::seconds(took), count_of(&read_log(project, name)));
+    println!("{verdict:4}  {name:14} {:>12}  {}", table::seconds(took), count_of(&read_log(project, name)));
     Outcome { name, took, failure }
 }
 
@@ -133,7 +134,7 @@ fn write_log(output: &Output, text: &str) {
 }
 
 fn install_tools(project: &Project, output: &Output) -> Result<(), String> {
-    tools::install(&[&FFMPEG, &NODE, &CHROMIUM], output, &|line| write_log(output, line))?;
+    tools::install(&[&FFMPEG, &NODE, &POSTGRESQL, &CHROMIUM], output, &|line| write_log(output, line))?;
     for (component, probe) in [("rustfmt", "cargo fmt --version"), ("clippy", "cargo clippy --version")] {
         if process::read(&mut process::command_line(probe, &project.root)).is_none() {
             cargo(project, &format!("rustup component add {component}"), output)?;
@@ -168,13 +169,20 @@ fn build(project: &Project, output: &Output) -> Result<(), String> {
 }
 
 fn run_tests(project: &Project, output: &Output) -> Result<(), String> {
+    let postgres = Postgres::start(output)?;
+    let line = runner(project, "--workspace");
+    let mut command = process::command_line(&line, &project.root);
+    process::run(with_binary(project, command.env(postgres::URL, postgres.url())), output)
+}
+
+/// The line that runs the tests of these packages.
+fn runner(project: &Project, packages: &str) -> String {
     let has_nextest = process::read(&mut process::command_line("cargo nextest --version", &project.root)).is_some();
-    let line = if has_nextest {
-        "cargo nextest run --locked --workspace --no-fail-fast"
+    if has_nextest {
+        format!("cargo nextest run --locked --no-fail-fast {packages}")
     } else {
-        "cargo test --locked --workspace --no-fail-fast --lib --bins --tests"
-    };
-    process::run(with_binary(project, &mut process::command_line(line, &project.root)), output)
+        format!("cargo test --locked --no-fail-fast --lib --bins --tests {packages}")
+    }
 }
 
 fn run_doctests(project: &Project, output: &Output) -> Result<(), String> {

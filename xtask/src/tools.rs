@@ -1,5 +1,6 @@
 //! Programs of the machine that the project needs: which are missing, and how the platform's package manager installs them.
 
+use crate::postgres;
 use crate::process::{self, Output};
 use std::env;
 use std::io::IsTerminal;
@@ -29,6 +30,13 @@ pub(crate) const NODE: Tool = Tool {
     purpose: "builds the islands of the pages",
     is_there: is_node_there,
     packages: ["nodejs npm", "nodejs npm", "nodejs npm", "nodejs npm", "node"],
+};
+
+pub(crate) const POSTGRESQL: Tool = Tool {
+    name: "PostgreSQL",
+    purpose: "runs the tests on the records of many machines",
+    is_there: || postgres::programs().is_some(),
+    packages: ["postgresql", "postgresql-server", "postgresql", "postgresql", "postgresql@16"],
 };
 
 pub(crate) const CHROMIUM: Tool = Tool {

@@ -1,4 +1,4 @@
-//! Engines behind the ports of `callboard`: records and the delivery kernel on SQLite, blobs on local files, live
+//! Engines behind the ports of `callboard`: records and the delivery kernel on SQLite or PostgreSQL, blobs on local files, live
 //! messages in the process, clock, randomness, programs of this machine and calls to
 //! other systems. No business rule, no gateway.
 
@@ -10,4 +10,5 @@ pub mod folder;
 pub mod live;
 pub mod machine;
 pub mod outside;
+pub mod postgres;
 pub mod sqlite;

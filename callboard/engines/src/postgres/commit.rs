@@ -1,0 +1,308 @@
+//! A commit: writes with their expectations, moves of flows, messages, and the message it settles, in one transaction.
+//!
+//! It goes in two round trips, or one more for each flow that moves. Nothing of it is certain before the server has answered
+//! the last one; where that answer is lost, the caller hears that nobody knows.
+
+use super::Open;
+use super::fault::{fault, is_contended, is_gone, unknown};
+use super::pool::Session;
+use super::statement::{Call, ENTER, LEAVE, Ran, Ready, Unready, pipelined, tenant_datum};
+use callboard::flow::{self, Applied, FlowMove, Queue, Stored, Subject};
+use callboard::ports::{Commit, CommitError, Committed, Outgoing, Settle};
+use callboard::{Fault, Otherwise, fill_slots};
+use tokio_postgres::Error;
+
+/// How often a batch is run in all where others are in its way, or where its connection is lost before it ends.
+const ATTEMPTS_MAX: usize = 4;
+
+/// Why an attempt did not come to its end.
+enum Trouble {
+    /// The answer to the caller.
+    Said(CommitError),
+    /// The store failed, and nothing was changed.
+    Store(Error, Option<&'static str>),
+    /// The store failed while it was committing.
+    Unknown(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Store(error, None)
+    }
+}
+
+impl From<Unready> for Trouble {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Fault(fault) => Self::Said(CommitError::Failed(fault)),
+            Unready::Store(error) => Self::Store(error, None),
+        }
+    }
+}
+
+/// Commits, again where the store says that it may well go through then.
+pub(super) async fn run(open: &Open, commit: Commit) -> Result<Committed, CommitError> {
+    for attempt in 1.. {
+        let error = match attempt_once(open, &commit).await {
+            Ok(committed) => return Ok(committed),
+            Err(Trouble::Said(said)) => return Err(said),
+            Err(Trouble::Unknown(error)) => return Err(unknown(&error).into()),
+            Err(Trouble::Store(error, _)) if attempt < ATTEMPTS_MAX && (is_contended(&error) || is_gone(&error)) => {
+                tracing::debug!(attempt, %error, "a commit is run again");
+                continue;
+            }
+            Err(Trouble::Store(error, None)) => fault(&error),
+            Err(Trouble::Store(error, Some(name))) => {
+                let fault = fault(&error);
+                let detail = format!("statement {name}: {}", fault.detail.clone().unwrap_or_default());
+                fault.detail(detail)
+            }
+        };
+        return Err(error.into());
+    }
+    Err(Fault::bug("a commit was never run").into())
+}
+
+async fn attempt_once(open: &Open, commit: &Commit) -> Result<Committed, Trouble> {
+    let mut lease = open.pool.lease().await.map_err(|fault| Trouble::Said(fault.into()))?;
+    let session = lease.session();
+    let result = transact(open, session, commit).await;
+    // What has failed is rolled back; a connection on which even that fails is not used again.
+    if result.is_ok() || session.batch_execute("ROLLBACK").await.is_ok() {
+        lease.give_back();
+    }
+    result
+}
+
+async fn transact(open: &Open, session: &mut Session, commit: &Commit) -> Result<Committed, Trouble> {
+    let committed = write(open, session, commit).await?;
+    let mut outbox = commit.outbox.clone();
+    if commit.effects.has_slots() {
+        for out in &mut outbox {
+            fill_slots(&mut out.envelope.data, &|at, column| committed.value(at, column));
+        }
+    }
+    for step in commit.moves.iter().cloned() {
+        outbox.extend(move_flow(open, session, commit, step).await?);
+    }
+    finish(session, commit, &outbox).await?;
+    Ok(committed)
+}
+
+/// Begins, and runs the writes as their service.
+async fn write(open: &Open, session: &mut Session, commit: &Commit) -> Result<Committed, Trouble> {
+    let tenant = tenant_datum(&commit.head.tenant);
+    let mut ready = Vec::with_capacity(commit.effects.writes.len());
+    let mut role = None;
+    for write in &commit.effects.writes {
+        let known = open.statements.find(write.statement).map_err(|fault| Trouble::Said(fault.into()))?;
+        if known.service != commit.service {
+            let name = write.statement.name;
+            let message = format!("statement {name} is not listed in `Service::statements` of {}", commit.service);
+            return Err(Trouble::Said(Fault::bug(message).into()));
+        }
+        role = Some(known.role.as_str());
+        ready.push(Ready::new(session, known, write.statement, &write.params, &tenant).await?);
+    }
+    let enter = session.prepare(ENTER).await?;
+    let session = &*session;
+    let mut calls: Vec<Call<'_, Result<Option<Ran>, Error>>> =
+        vec![Box::pin(async { session.batch_execute("BEGIN").await.map(|()| None) })];
+    if let Some(role) = role {
+        let tenant = commit.head.tenant.as_str();
+        let enter = &enter;
+        calls.push(Box::pin(async move { session.query_one(enter, &[&role, &tenant]).await.map(|_| None) }));
+        for one in &ready {
+            calls.push(Box::pin(async { one.run(session).await.map(Some) }));
+        }
+        calls.push(Box::pin(async { session.batch_execute(LEAVE).await.map(|()| None) }));
+    }
+    let mut writes = commit.effects.writes.iter();
+    let mut committed = Committed::default();
+    for answer in pipelined(calls).await {
+        let next = || writes.as_slice().first().map(|write| write.statement.name);
+        let Some(ran) = answer.map_err(|error| Trouble::Store(error, next()))? else { continue };
+        let Some(write) = writes.next() else { continue };
+        if !write.expect.contains(&ran.changed) {
+            return Err(Trouble::Said(match &write.otherwise {
+                Otherwise::Refuse(fault) => CommitError::Refused(Box::new(fault.clone())),
+                Otherwise::Retry => CommitError::Retry,
+            }));
+        }
+        committed.returned.push(ran.rows);
+    }
+    Ok(committed)
+}
+
+const FIND_RUN: &str = "SELECT state, version FROM kernel_flow WHERE run = $1 FOR UPDATE";
+const FIND_KEY: &str = "SELECT state, version FROM kernel_flow WHERE tenant = $1 AND flow = $2 AND key = $3 FOR UPDATE";
+const FIND_TURN: &str = "SELECT f.state, f.version FROM kernel_flow_turn t JOIN kernel_flow f ON f.run = t.run
+     WHERE t.tenant = $1 AND t.flow = $2 AND t.entity = $3
+     ORDER BY f.status = 'queued', t.run LIMIT 1 FOR UPDATE OF f";
+const ENTER_QUEUE: &str =
+    "INSERT INTO kernel_flow_turn (tenant, flow, entity, run) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+const LEAVE_QUEUE: &str = "DELETE FROM kernel_flow_turn WHERE tenant = $1 AND flow = $2 AND entity = $3 AND run = $4";
+const BEGIN_RUN: &str =
+    "INSERT INTO kernel_flow (run, tenant, flow, key, status, version, state, started_ms, changed_ms)
+     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $7)";
+const MOVE_RUN: &str =
+    "UPDATE kernel_flow SET state = $2, status = $3, version = $4, changed_ms = $5 WHERE run = $1 AND version + 1 = $4";
+const NOTE_MOVE: &str = "INSERT INTO kernel_flow_event (run, version, at_ms, event) VALUES ($1, $2, $3, $4)";
+
+/// Moves a run on; gives the messages this causes.
+async fn move_flow(
+    open: &Open,
+    session: &mut Session,
+    commit: &Commit,
+    step: FlowMove,
+) -> Result<Vec<Outgoing>, Trouble> {
+    let found = match step.subject() {
+        Subject::Run(id) => {
+            let find = session.prepare(FIND_RUN).await?;
+            session.query_opt(&find, &[&id.to_string()]).await?
+        }
+        Subject::Key { flow, key } => {
+            let find = session.prepare(FIND_KEY).await?;
+            session.query_opt(&find, &[&commit.head.tenant.as_str(), &flow, &key]).await?
+        }
+        Subject::Turn { flow, entity } => {
+            let find = session.prepare(FIND_TURN).await?;
+            session.query_opt(&find, &[&commit.head.tenant.as_str(), &flow, &entity]).await?
+        }
+    };
+    let stored = found.map(|row| Stored { state: row.get(0), version: row.get(1) });
+    let applied = flow::apply(&open.space, commit, stored, step, &mut || open.random()).map_err(Trouble::Said)?;
+    let Some(applied) = applied else { return Ok(Vec::new()) };
+    store(session, &applied, commit.now_ms).await?;
+    Ok(applied.outbox)
+}
+
+async fn store(session: &mut Session, applied: &Applied, now_ms: i64) -> Result<(), Error> {
+    let Applied { run, state, version, event, queue, .. } = applied;
+    let (id, status) = (run.id.to_string(), run.status.as_str());
+    if *version == 1 {
+        let begin = session.prepare(BEGIN_RUN).await?;
+        let tenant = run.tenant.as_str();
+        session.execute(&begin, &[&id, &tenant, &run.flow, &run.key, &status, state, &now_ms]).await?;
+    } else {
+        let advance = session.prepare(MOVE_RUN).await?;
+        session.execute(&advance, &[&id, state, &status, version, &now_ms]).await?;
+    }
+    if let Some(queue) = queue {
+        let change = session.prepare(if *queue == Queue::Enter { ENTER_QUEUE } else { LEAVE_QUEUE }).await?;
+        session.execute(&change, &[&run.tenant.as_str(), &run.flow, &run.entity, &id]).await?;
+    }
+    if let Some(event) = event {
+        let note = session.prepare(NOTE_MOVE).await?;
+        session.execute(&note, &[&id, version, &now_ms, event]).await?;
+    }
+    Ok(())
+}
+
+/// What the kernel says where the claim is somebody else's by now.
+const STALE: &str = "CB001";
+const FINISH: &str =
+    "SELECT kernel_finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+
+/// Settles, queues, and commits.
+async fn finish(session: &mut Session, commit: &Commit, outbox: &[Outgoing]) -> Result<(), Trouble> {
+    let columns = Columns::new(outbox, commit.now_ms);
+    let call = session.prepare(FINISH).await?;
+    let session = &*session;
+    let mut calls: Vec<Call<'_, Result<(), Error>>> = Vec::new();
+    if commit.settle.is_some() || !outbox.is_empty() {
+        calls.push(Box::pin(columns.call(session, &call, commit)));
+    }
+    calls.push(Box::pin(session.batch_execute("COMMIT")));
+    let last = calls.len();
+    for (at, answer) in (1..).zip(pipelined(calls).await) {
+        // After an error the COMMIT behind it is answered all the same, but it has rolled back.
+        let Err(error) = answer else { continue };
+        return Err(match error.code() {
+            Some(code) if code.code() == STALE => Trouble::Said(CommitError::Stale),
+            Some(_) if at < last || !is_gone(&error) => Trouble::Store(error, None),
+            _ => Trouble::Unknown(error),
+        });
+    }
+    Ok(())
+}
+
+/// Messages and their lanes, column by column, as the kernel takes them.
+#[derive(Default)]
+struct Columns {
+    ids: Vec<String>,
+    services: Vec<String>,
+    types: Vec<String>,
+    tenants: Vec<String>,
+    times: Vec<i64>,
+    are_events: Vec<i64>,
+    blobs: Vec<Option<String>>,
+    envelopes: Vec<String>,
+    of: Vec<i64>,
+    takers: Vec<&'static str>,
+    targets: Vec<String>,
+    keys: Vec<String>,
+    due: Vec<i64>,
+    sole: Vec<bool>,
+}
+
+impl Columns {
+    fn new(outbox: &[Outgoing], now_ms: i64) -> Self {
+        let mut columns = Self::default();
+        for (place, out) in (1_i64..).zip(outbox) {
+            let envelope = &out.envelope;
+            let text = serde_json::to_string(envelope).expect("a message of ours serialises to JSON");
+            columns.ids.push(envelope.id.to_string());
+            columns.services.push(envelope.source.strip_prefix("service/").unwrap_or_default().to_owned());
+            columns.types.push(envelope.kind.as_str().to_owned());
+            columns.tenants.push(envelope.tenant.as_str().to_owned());
+            columns.times.push(envelope.time_ms);
+            columns.are_events.push(i64::from(out.is_event));
+            columns.blobs.push(envelope.dataref.clone());
+            columns.envelopes.push(text);
+            for lane in &out.lanes {
+                // A message with a time gets a lane of its own, so that waiting never blocks FIFO.
+                let is_apart = lane.at_ms.is_some() && !lane.is_sole;
+                let key = if is_apart { format!("{}@{}", lane.key, envelope.id) } else { lane.key.clone() };
+                columns.of.push(place);
+                columns.takers.push(lane.service);
+                columns.targets.push(lane.target.clone());
+                columns.keys.push(key);
+                columns.due.push(lane.at_ms.unwrap_or(now_ms));
+                columns.sole.push(lane.is_sole);
+            }
+        }
+        columns
+    }
+
+    async fn call(&self, session: &Session, call: &tokio_postgres::Statement, commit: &Commit) -> Result<(), Error> {
+        let Settle { lane, seq, epoch } = commit.settle.unwrap_or(Settle { lane: 0, seq: 0, epoch: 0 });
+        let lane = commit.settle.map(|_| lane);
+        session
+            .query_one(
+                call,
+                &[
+                    &commit.now_ms,
+                    &lane,
+                    &seq,
+                    &epoch,
+                    &self.ids,
+                    &self.services,
+                    &self.types,
+                    &self.tenants,
+                    &self.times,
+                    &self.are_events,
+                    &self.blobs,
+                    &self.envelopes,
+                    &self.of,
+                    &self.takers,
+                    &self.targets,
+                    &self.keys,
+                    &self.due,
+                    &self.sole,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
