@@ -7,7 +7,7 @@ cargo xtask up [--profile release|dev] [-- ARGUMENTS]
     Install what is missing, build, and start the demo; ARGUMENTS go to `showrunner up`.
 cargo xtask test [--only PHASE,…] [--skip PHASE,…]
     Everything that must hold: format, tidy, islands, clippy, build, tests on
-    SQLite and on PostgreSQL, doctests, docs, browser.
+    SQLite and on PostgreSQL, model, doctests, docs, browser.
 cargo xtask tidy
     The project's rules alone.
 cargo xtask bench [--only FIGURE,…] [--data DIR]

@@ -22,6 +22,7 @@ const PHASES: &[(&str, Work)] = &[
     ("clippy", check_lints),
     ("build", build),
     ("tests", run_tests),
+    ("model", run_model),
     ("doctests", run_doctests),
     ("docs", write_docs),
     ("browser", run_browser),
@@ -183,6 +184,11 @@ fn runner(project: &Project, packages: &str) -> String {
     } else {
         format!("cargo test --locked --no-fail-fast --lib --bins --tests {packages}")
     }
+}
+
+/// Every way in which a flow of four nodes can go, with the process ending at every transition.
+fn run_model(project: &Project, output: &Output) -> Result<(), String> {
+    cargo(project, "cargo test --locked --profile model -p callboard --lib -- --ignored four_nodes", output)
 }
 
 fn run_doctests(project: &Project, output: &Output) -> Result<(), String> {

@@ -3,13 +3,14 @@
 //! It goes in two round trips, or one more for each flow that moves. Nothing of it is certain before the server has answered
 //! the last one; where that answer is lost, the caller hears that nobody knows.
 
-use super::Open;
 use super::fault::{fault, is_contended, is_gone, unknown};
 use super::pool::Session;
 use super::statement::{Call, ENTER, LEAVE, Ran, Ready, Unready, pipelined, tenant_datum};
+use super::{Known, Open};
 use callboard::flow::{self, Applied, FlowMove, Queue, Stored, Subject};
-use callboard::ports::{Commit, CommitError, Committed, Outgoing, Settle};
-use callboard::{Fault, Otherwise, fill_slots};
+use callboard::ports::{Commit, CommitError, Committed, Once, OnceKey, Outgoing, Settle};
+use callboard::{Fault, KEY_AGE_MS, Otherwise, fill_slots};
+use serde_json::Value;
 use tokio_postgres::Error;
 
 /// How often a batch is run in all where others are in its way, or where its connection is lost before it ends.
@@ -82,6 +83,12 @@ async fn transact(open: &Open, session: &mut Session, commit: &Commit) -> Result
             fill_slots(&mut out.envelope.data, &|at, column| committed.value(at, column));
         }
     }
+    if let Some(mut once) = commit.once.clone() {
+        if let Some(answer) = &mut once.answer {
+            fill_slots(answer, &|at, column| committed.value(at, column));
+        }
+        remember(session, &once, commit.now_ms).await?;
+    }
     for step in commit.moves.iter().cloned() {
         outbox.extend(move_flow(open, session, commit, step).await?);
     }
@@ -132,6 +139,21 @@ async fn write(open: &Open, session: &mut Session, commit: &Commit) -> Result<Co
         committed.returned.push(ran.rows);
     }
     Ok(committed)
+}
+
+const REMEMBER: &str =
+    "INSERT INTO kernel_once (tenant, principal, target, key, input, answer, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (tenant, principal, target, key) DO UPDATE
+     SET input = excluded.input, answer = excluded.answer, at_ms = excluded.at_ms WHERE kernel_once.at_ms < $8";
+
+/// Remembers the key of a message that may come again. Where another transaction has it this waits for how that ends.
+async fn remember(session: &mut Session, once: &Once, now_ms: i64) -> Result<(), Trouble> {
+    let Once { key: OnceKey { tenant, principal, target, key }, input, answer } = once;
+    let answer = answer.as_ref().map(Value::to_string);
+    let since_ms = now_ms.saturating_sub(KEY_AGE_MS);
+    let insert = session.prepare(REMEMBER).await?;
+    let params: Known<'_> = &[&tenant.as_str(), principal, target, key, input, &answer, &now_ms, &since_ms];
+    if session.execute(&insert, params).await? == 1 { Ok(()) } else { Err(Trouble::Said(CommitError::Seen)) }
 }
 
 const FIND_RUN: &str = "SELECT state, version FROM kernel_flow WHERE run = $1 FOR UPDATE";

@@ -2,8 +2,10 @@
 
 use super::fault::fault;
 use super::{Known, Postgres};
-use callboard::Fault;
-use callboard::ports::{DeadReason, Delivery, Envelope, Fate, LEASE_MS, LogPart, Retention, Settle, TARGET_MAX};
+use callboard::ports::{
+    DeadReason, Delivery, Envelope, Fate, LEASE_MS, LogPart, OnceKey, Retention, Seen, Settle, TARGET_MAX,
+};
+use callboard::{Fault, KEY_AGE_MS};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -137,6 +139,17 @@ impl Postgres {
         Ok(LogPart { events, end })
     }
 
+    pub(super) async fn remembered(&self, key: &OnceKey, since_ms: i64) -> Result<Option<Seen>, Fault> {
+        let OnceKey { tenant, principal, target, key } = key;
+        let sql = "SELECT input, answer FROM kernel_once
+                   WHERE tenant = $1 AND principal = $2 AND target = $3 AND key = $4 AND at_ms >= $5";
+        let rows = self.rows(sql, &[&tenant.as_str(), principal, target, key, &since_ms]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let answer = row.get::<_, Option<&str>>(1).map(serde_json::from_str).transpose();
+        let answer = answer.map_err(|error| Fault::bug(format!("an answer that was kept cannot be read: {error}")))?;
+        Ok(Some(Seen { input: row.get(0), answer }))
+    }
+
     /// Removes what is past its time and what no lane waits for.
     pub(super) async fn clean(&self, retention: &Retention, limit: u32, now_ms: i64) -> Result<u64, Fault> {
         let limit = i64::from(limit);
@@ -160,6 +173,9 @@ impl Postgres {
         removed += self.execute(runs, &[&now_ms.saturating_sub(retention.runs_ms), &limit]).await?;
         let stale = "DELETE FROM kernel_stale WHERE ctid = ANY (ARRAY(SELECT ctid FROM kernel_stale WHERE at_ms < $1 LIMIT $2))";
         removed += self.execute(stale, &[&now_ms.saturating_sub(retention.events_ms), &limit]).await?;
+        let keys = "DELETE FROM kernel_once WHERE ctid = ANY (ARRAY(
+                      SELECT ctid FROM kernel_once WHERE at_ms < $1 ORDER BY at_ms LIMIT $2))";
+        removed += self.execute(keys, &[&now_ms.saturating_sub(KEY_AGE_MS), &limit]).await?;
         Ok(removed)
     }
 

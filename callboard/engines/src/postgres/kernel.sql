@@ -63,6 +63,19 @@ CREATE INDEX kernel_dead_blob ON kernel_dead (blob) WHERE blob IS NOT NULL;
 
 CREATE TABLE kernel_stale (lane bigint NOT NULL, seq bigint NOT NULL, epoch bigint NOT NULL, at_ms bigint NOT NULL);
 
+-- Keys under which a message may come again, with what was answered.
+CREATE TABLE kernel_once (
+    tenant text COLLATE "C" NOT NULL,
+    principal text COLLATE "C" NOT NULL,
+    target text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    input text COLLATE "C" NOT NULL,
+    answer text COLLATE "C",
+    at_ms bigint NOT NULL,
+    PRIMARY KEY (tenant, principal, target, key)
+);
+CREATE INDEX kernel_once_age ON kernel_once (at_ms);
+
 CREATE TABLE kernel_flow (
     run text COLLATE "C" PRIMARY KEY,
     tenant text COLLATE "C" NOT NULL,

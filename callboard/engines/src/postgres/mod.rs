@@ -15,8 +15,8 @@ mod value;
 mod wake;
 
 use callboard::ports::{
-    BoxFuture, Commit, CommitError, Committed, Delivery, Entropy, Fate, LogPart, Operations, Read, Records, Retention,
-    Settle,
+    BoxFuture, Commit, CommitError, Committed, Delivery, Entropy, Fate, LogPart, OnceKey, Operations, Read, Records,
+    Retention, Seen, Settle,
 };
 use callboard::{Fault, Rows, Space, Tenant};
 use pool::{Pool, Session, Target};
@@ -195,6 +195,10 @@ impl Records for Postgres {
             }
             result
         })
+    }
+
+    fn seen<'a>(&'a self, key: &'a OnceKey, since_ms: i64) -> BoxFuture<'a, Result<Option<Seen>, Fault>> {
+        Box::pin(self.remembered(key, since_ms))
     }
 
     fn claim<'a>(

@@ -4,6 +4,7 @@ mod batches;
 mod flows;
 mod lanes;
 mod letters;
+mod once;
 mod postgres;
 mod proxy;
 mod stage;
@@ -54,6 +55,10 @@ on_both_engines! {
     letters::queues_tell_what_waits,
     flows::a_run_is_started_once,
     flows::a_run_is_known_with_what_happened_to_it,
+    once::what_comes_again_changes_nothing,
+    once::of_many_at_once_one_takes_effect,
+    once::a_key_is_forgotten_when_its_time_is_over,
+    once::an_answer_need_not_be_kept,
     start::a_migration_that_was_changed_is_refused,
     start::a_statement_stays_within_the_tables_of_its_service,
     start::a_migration_makes_only_the_tables_of_its_service,

@@ -187,6 +187,14 @@ async fn connections_that_were_ended_meanwhile_are_no_failure() {
     let (client, connection) = tokio_postgres::connect(&postgres_url(), tokio_postgres::NoTls).await.expect("a client");
     let connected = tokio::spawn(connection);
     let name = format!("callboard {schema}");
+    let connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+    // The one that listens connects beside the start.
+    for _ in 0..10_000 {
+        let there: i64 = client.query_one(connections, &[&name]).await.expect("a count").get(0);
+        if there >= 2 {
+            break;
+        }
+    }
     let ended = client
         .query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", &[&name])
         .await

@@ -214,6 +214,7 @@ pub(crate) fn commit_in(tenant: &str, effects: impl Into<Effects>) -> Commit {
         outbox: Vec::new(),
         settle: None,
         moves: Vec::new(),
+        once: None,
         now_ms: NOW_MS,
     }
 }

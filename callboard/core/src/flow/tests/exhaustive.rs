@@ -84,7 +84,7 @@ fn three_nodes_in_every_way_with_every_crash() {
 }
 
 #[test]
-#[ignore = "it takes long; CONTRIBUTING.md says how to run it"]
+#[ignore = "minutes; `cargo xtask test --only model` runs it optimised"]
 fn four_nodes_in_every_way_with_every_crash() {
     play_all(4);
 }
