@@ -1,7 +1,7 @@
 //! Assembly: which services there are, which engines stand behind them, in one process.
 
 use crate::settings::Settings;
-use callboard::ports::Ports;
+use callboard::ports::{LEASE_MS, Ports, Records};
 use callboard::{Fault, Host, Service, SigningKey, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::SystemClock;
@@ -10,7 +10,8 @@ use callboard_engines::folder::DataFolder;
 use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
 use callboard_engines::outside::HttpOutside;
-use callboard_engines::sqlite::{Options, Sqlite};
+use callboard_engines::postgres::{self, Postgres};
+use callboard_engines::sqlite::{self, Sqlite};
 use callboard_handlers::{Authenticate, Idempotency};
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,8 +26,11 @@ pub(crate) static ASSETS: &[Built] = include!(concat!(env!("OUT_DIR"), "/assets.
 /// Logical names of built files, and their names with their hashes.
 static NAMES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/names.rs"));
 
-/// Reader threads of the records.
+/// Reader threads of the records in the data folder.
 const READERS: usize = 2;
+
+/// Connections to the records on PostgreSQL, beside one that listens.
+const CONNECTIONS: usize = 16;
 
 /// Every service of the platform.
 pub(crate) fn all_services() -> Vec<Service> {
@@ -85,10 +89,9 @@ pub(crate) async fn open_existing(settings: &Settings) -> Result<App, Fault> {
 pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
     let folder = DataFolder::open(&settings.data())?;
     let entropy = Arc::new(SystemEntropy::new());
-    let records = Sqlite::new(Options { file: Some(folder.join("records.db")), readers: READERS }, entropy.clone());
     let ports = Ports {
-        records: Arc::new(records),
-        blobs: Arc::new(LocalBlobs::open(&folder.join("blobs"))?),
+        records: records(settings, &folder, entropy.clone()),
+        blobs: Arc::new(LocalBlobs::open(&settings.blobs())?),
         live: Arc::new(LocalLive::new()),
         clock: Arc::new(SystemClock),
         entropy: entropy.clone(),
@@ -111,6 +114,17 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         .build()
         .await?;
     Ok(App { host, folder })
+}
+
+/// The records: on PostgreSQL where its address is set, otherwise in the data folder.
+fn records(settings: &Settings, folder: &DataFolder, entropy: Arc<SystemEntropy>) -> Arc<dyn Records> {
+    if !settings.has_shared_records() {
+        let options = sqlite::Options { file: Some(folder.join("records.db")), readers: READERS };
+        return Arc::new(Sqlite::new(options, entropy));
+    }
+    let (url, schema) = (settings.get("records").to_owned(), settings.get("records_schema").to_owned());
+    let lease_ms = settings.get("records_lease_ms").parse().unwrap_or(LEASE_MS);
+    Arc::new(Postgres::new(postgres::Options { url, schema, connections: CONNECTIONS, lease_ms }, entropy))
 }
 
 /// Reads the key that signs passes, or makes it the first time. Its id is another one with every start: which passes were

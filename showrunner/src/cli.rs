@@ -34,6 +34,9 @@ pub(crate) struct Folder {
     /// Folder of records, blobs and the signing key
     #[arg(long = "data-dir", alias = "data", global = true, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Keep the records on PostgreSQL, `postgres://USER@HOST/NAME`; better set SHOWRUNNER_RECORDS, which no list of processes shows
+    #[arg(long, global = true, value_name = "URL")]
+    records: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -356,6 +359,9 @@ pub(crate) struct Call {
     /// Folder of records, blobs and the signing key; stands before the method
     #[arg(long = "data-dir", value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Records on PostgreSQL; stands before the method
+    #[arg(long, value_name = "URL")]
+    records: Option<String>,
     /// The call: a method, a URI, then any of `--data JSON` (or `@FILE`), `--type MEDIA-TYPE`, `--tenant NAME`,
     /// `--as PERSON:ROLE,ROLE`, `--header NAME:VALUE`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "METHOD URI")]
@@ -378,14 +384,13 @@ pub(crate) enum Format {
 }
 
 impl Cli {
-    fn folder(&self) -> Option<&PathBuf> {
+    fn folder(&self) -> Option<&Folder> {
         match &self.command {
-            Command::Up(Up { folder, .. }) | Command::Config { folder } => folder.folder.as_ref(),
-            Command::Tenant { folder, .. } | Command::Owner(Owner { folder, .. }) => folder.folder.as_ref(),
-            Command::Queues(how) | Command::Schedules(how) => how.folder.folder.as_ref(),
-            Command::Dead { how, .. } | Command::Flows { how, .. } => how.folder.folder.as_ref(),
-            Command::Call(call) => call.folder.as_ref(),
-            Command::Map { .. } | Command::PaymentsSimulator(_) => None,
+            Command::Up(Up { folder, .. }) | Command::Config { folder } => Some(folder),
+            Command::Tenant { folder, .. } | Command::Owner(Owner { folder, .. }) => Some(folder),
+            Command::Queues(how) | Command::Schedules(how) => Some(&how.folder),
+            Command::Dead { how, .. } | Command::Flows { how, .. } => Some(&how.folder),
+            Command::Call(_) | Command::Map { .. } | Command::PaymentsSimulator(_) => None,
         }
     }
 
@@ -393,7 +398,14 @@ impl Cli {
     pub(crate) fn flags(&self) -> HashMap<&'static str, String> {
         let mut flags = HashMap::new();
         let mut set = |name, value: Option<String>| value.map(|value| flags.insert(name, value));
-        set("data", self.folder().map(|path| path.display().to_string()));
+        if let Some(Folder { folder, records }) = self.folder() {
+            set("data", folder.as_ref().map(|path| path.display().to_string()));
+            set("records", records.clone());
+        }
+        if let Command::Call(Call { folder, records, .. }) = &self.command {
+            set("data", folder.as_ref().map(|path| path.display().to_string()));
+            set("records", records.clone());
+        }
         set("services", self.common.services.clone());
         set("log", self.common.log.clone());
         if let Command::Up(up) = &self.command {

@@ -11,29 +11,37 @@ struct Own {
     name: &'static str,
     default: &'static str,
     meaning: &'static str,
+    /// Whether the value may hold a password.
+    is_secret: bool,
+}
+
+const fn own(name: &'static str, default: &'static str, meaning: &'static str) -> Own {
+    Own { name, default, meaning, is_secret: false }
 }
 
 const OWN: &[Own] = &[
-    Own { name: "listen", default: "127.0.0.1:8080", meaning: "address and port of the HTTP gateway" },
-    Own { name: "data", default: "data", meaning: "folder of records, blobs and the signing key" },
-    Own { name: "services", default: "all", meaning: "services this process runs, separated by commas" },
-    Own { name: "tenant", default: "demo", meaning: "channel that needs no mount in the address" },
+    own("listen", "127.0.0.1:8080", "address and port of the HTTP gateway"),
+    own("data", "data", "folder of records, blobs and the signing key; it belongs to one process"),
     Own {
-        name: "platform",
-        default: "localhost",
-        meaning: "host name below which channels have `{channel}.{platform}`",
-    },
-    Own {
-        name: "log",
-        default: "info",
-        meaning: "what is logged: error, warn, info, debug, or a filter such as `media=debug`",
-    },
-    Own { name: "log_format", default: "auto", meaning: "`human`, `json`, or `auto`: human on a terminal" },
-    Own {
-        name: "proxies",
+        name: "records",
         default: "",
-        meaning: "IP addresses whose X-Forwarded-* headers are believed, separated by commas",
+        meaning: "`postgres://USER:PASSWORD@HOST:5432/NAME` keeps the records there, for several processes; otherwise they \
+                  are in the data folder",
+        is_secret: true,
     },
+    own("records_schema", "showrunner", "schema of the tables on PostgreSQL"),
+    own(
+        "records_lease_ms",
+        "30000",
+        "how long a process that says nothing has a message, before another takes it; on PostgreSQL",
+    ),
+    own("blobs", "", "folder of videos and pictures, where several processes share one; otherwise in the data folder"),
+    own("services", "all", "services this process runs, separated by commas"),
+    own("tenant", "demo", "channel that needs no mount in the address"),
+    own("platform", "localhost", "host name below which channels have `{channel}.{platform}`"),
+    own("log", "info", "what is logged: error, warn, info, debug, or a filter such as `media=debug`"),
+    own("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
+    own("proxies", "", "IP addresses whose X-Forwarded-* headers are believed, separated by commas"),
 ];
 
 /// Where a value came from.
@@ -89,7 +97,7 @@ impl Settings {
     ) -> Result<Self, Fault> {
         let path = file.map(|file| file.display().to_string()).unwrap_or_default();
         let mut in_file = file.map(read_file).transpose()?.unwrap_or_default();
-        let own = OWN.iter().map(|own| (own.name, own.default, own.meaning, false, Values::Text));
+        let own = OWN.iter().map(|own| (own.name, own.default, own.meaning, own.is_secret, Values::Text));
         let all = services.iter().flat_map(|service| &service.settings);
         let declared = all.map(|one| (one.name, one.default, one.meaning, one.is_secret, one.values));
         let mut entries = BTreeMap::new();
@@ -105,7 +113,8 @@ impl Settings {
                 (default.to_owned(), Origin::Default)
             };
             values.check(&value).and_then(|()| check_own(name, &value, services)).map_err(|rule| {
-                let message = format!("setting `{name}` is `{value}` ({}); {rule}", origin.as_str());
+                let shown = if is_secret { "not what it should be".to_owned() } else { format!("`{value}`") };
+                let message = format!("setting `{name}` is {shown} ({}); {rule}", origin.as_str());
                 Fault::bad_input("settings", message)
             })?;
             entries.insert(name, Entry { value, origin, meaning, is_secret });
@@ -136,6 +145,19 @@ impl Settings {
     /// The data folder.
     pub(crate) fn data(&self) -> PathBuf {
         PathBuf::from(self.get("data"))
+    }
+
+    /// The folder of blobs.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        match self.get("blobs") {
+            "" => self.data().join("blobs"),
+            folder => PathBuf::from(folder),
+        }
+    }
+
+    /// Whether other processes may use the same records.
+    pub(crate) fn has_shared_records(&self) -> bool {
+        !self.get("records").is_empty()
     }
 
     /// Every setting, sorted by name.
@@ -201,6 +223,20 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
             refuse_unless(is_address, "write an address and a port, such as `127.0.0.1:8080`")
         }
         "data" => refuse_unless(!value.is_empty(), "write a folder, such as `data`"),
+        "records" => {
+            let is_address = ["postgres://", "postgresql://"].iter().any(|scheme| value.starts_with(scheme));
+            refuse_unless(value.is_empty() || is_address, "write `postgres://USER:PASSWORD@HOST:5432/NAME`, or nothing")
+        }
+        "records_lease_ms" => refuse_unless(
+            value.parse::<i64>().is_ok_and(|ms| (1_000..=600_000).contains(&ms)),
+            "write 1000 to 600000 milliseconds",
+        ),
+        "records_schema" => refuse_unless(
+            !value.is_empty()
+                && value.len() <= 48
+                && value.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()),
+            "write letters, digits and `_`, such as `showrunner`",
+        ),
         "services" => check_services(value, services),
         "tenant" => refuse_unless(is_label(value), "write the name of a channel, such as `mychannel`"),
         "platform" => refuse_unless(value.split('.').all(is_label), "write a host name, such as `films.example.org`"),
@@ -279,6 +315,9 @@ mod tests {
             ("SHOWRUNNER_LISTEN", "foo", "such as `127.0.0.1:8080`"),
             ("SHOWRUNNER_LISTEN", "127.0.0.1:99999", "such as `127.0.0.1:8080`"),
             ("SHOWRUNNER_DATA", "", "such as `data`"),
+            ("SHOWRUNNER_RECORDS", "mysql://hunter2@db/films", "write `postgres://USER:PASSWORD@HOST:5432/NAME`"),
+            ("SHOWRUNNER_RECORDS_LEASE_MS", "5", "1000 to 600000"),
+            ("SHOWRUNNER_RECORDS_SCHEMA", "a b", "such as `showrunner`"),
             ("SHOWRUNNER_SERVICES", "media,nothing", "no service `nothing`; there are media"),
             ("SHOWRUNNER_TENANT", "My Channel", "such as `mychannel`"),
             ("SHOWRUNNER_PLATFORM", "https://films", "such as `films.example.org`"),
@@ -290,6 +329,7 @@ mod tests {
             let fault = load("", &[(name, value)], &[]).expect_err(name);
             assert_eq!(fault.code, "settings");
             assert!(fault.message.contains("environment") && fault.message.contains(rule), "{name}: {fault}");
+            assert!(!fault.to_string().contains("hunter2"), "a password is never repeated: {fault}");
         }
         for (name, value) in [
             ("SHOWRUNNER_LISTEN", "[::1]:0"),

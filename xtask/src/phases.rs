@@ -22,6 +22,7 @@ const PHASES: &[(&str, Work)] = &[
     ("clippy", check_lints),
     ("build", build),
     ("tests", run_tests),
+    ("tests-postgres", run_tests_on_postgres),
     ("model", run_model),
     ("doctests", run_doctests),
     ("docs", write_docs),
@@ -175,6 +176,27 @@ fn run_tests(project: &Project, output: &Output) -> Result<(), String> {
     let mut command = process::command_line(&line, &project.root);
     process::run(with_binary(project, command.env(postgres::URL, postgres.url())), output)
 }
+
+/// What services and journeys show on the records of one process, once more on those of many. A few tests are about what only
+/// files have.
+fn run_tests_on_postgres(project: &Project, output: &Output) -> Result<(), String> {
+    let postgres = Postgres::start(output)?;
+    let services = fs::read_dir(project.root.join("services")).map_err(|error| error.to_string())?;
+    let mut names: Vec<String> = services.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.extend(["callboard-bench", "callboard-gateways", "journeys"].map(str::to_owned));
+    names.sort();
+    let packages: Vec<String> = names.iter().map(|name| format!("-p {name}")).collect();
+    let line = runner(project, &packages.join(" "));
+    let mut command = process::command_line(&line, &project.root);
+    match line.contains("nextest") {
+        true => command.args(["-E", &format!("not test(/{}/)", ON_FILES_ONLY.join("|"))]),
+        false => command.arg("--").args(ON_FILES_ONLY.iter().flat_map(|name| ["--skip", name])),
+    };
+    process::run(with_binary(project, command.env(postgres::RECORDS, postgres.url())), output)
+}
+
+/// Tests about records that are files.
+const ON_FILES_ONLY: [&str; 2] = ["disk::", "full::"];
 
 /// The line that runs the tests of these packages.
 fn runner(project: &Project, packages: &str) -> String {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Where tests read its address.
 pub(crate) const URL: &str = "CALLBOARD_TEST_POSTGRES";
+/// Where benches and journeys read where to keep their records.
+pub(crate) const RECORDS: &str = "CALLBOARD_BENCH_RECORDS";
 /// How long it may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// What a server needs that is thrown away: speed, and room for many tests at once.

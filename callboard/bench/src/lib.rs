@@ -1,5 +1,8 @@
 //! The desktop test bench: whole services in memory, in milliseconds, without HTTP, on the real engine code.
 //!
+//! Where `CALLBOARD_BENCH_RECORDS` names a PostgreSQL whose data may be thrown away, every bench keeps its records there instead, in
+//! a schema of its own: so a suite shows that its service behaves alike on both engines.
+//!
 //! Time stands still until a test moves it, randomness is seeded, and queued messages are delivered when the test says so.
 //!
 //! ```
@@ -15,21 +18,25 @@
 //! ```
 
 use callboard::outside::Nobody;
-use callboard::ports::Ports;
+use callboard::ports::{Entropy, LEASE_MS, Ports, Records};
 use callboard::{Answer, Data, Fault, Host, HostBuilder, Kind, Msg, Principal, Service, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::ManualClock;
 use callboard_engines::delivery;
-use callboard_engines::entropy::SeededEntropy;
+use callboard_engines::entropy::{SeededEntropy, SystemEntropy};
 use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
-use callboard_engines::sqlite::{Options, Sqlite};
+use callboard_engines::postgres::{self, Postgres};
+use callboard_engines::sqlite::{self, Sqlite};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The time at which every bench starts: 2026-01-01 00:00 UTC.
 pub const START_MS: i64 = 1_767_225_600_000;
+
+/// Names a PostgreSQL to keep the records of benches on.
+pub const RECORDS: &str = "CALLBOARD_BENCH_RECORDS";
 
 /// Where a bench keeps blobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +47,39 @@ pub enum Kept {
     OnFiles,
 }
 
+/// The records of a bench.
+enum Store {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
+
+impl Store {
+    fn open(entropy: Arc<dyn Entropy>) -> Self {
+        let Ok(url) = std::env::var(RECORDS) else {
+            return Self::Sqlite(Arc::new(Sqlite::new(sqlite::Options { file: None, readers: 0 }, entropy)));
+        };
+        let mut secret = [0; 16];
+        SystemEntropy::new().fill_secret(&mut secret);
+        let schema = secret.iter().fold("bench_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        Self::Postgres(Arc::new(Postgres::new(
+            postgres::Options { url, schema, connections: 4, lease_ms: LEASE_MS },
+            entropy,
+        )))
+    }
+
+    fn port(&self) -> Arc<dyn Records> {
+        match self {
+            Self::Sqlite(records) => records.clone(),
+            Self::Postgres(records) => records.clone(),
+        }
+    }
+}
+
 /// An application on the bench.
 pub struct Bench {
     host: Host,
     clock: Arc<ManualClock>,
-    records: Arc<Sqlite>,
+    records: Store,
     tenant: Tenant,
     _work: tempfile::TempDir,
 }
@@ -74,13 +109,13 @@ impl Bench {
         let work = tempfile::tempdir().expect("a scratch folder for the bench");
         let clock = Arc::new(ManualClock::new(START_MS));
         let entropy = Arc::new(SeededEntropy::new(7));
-        let records = Arc::new(Sqlite::new(Options { file: None, readers: 0 }, entropy.clone()));
+        let records = Store::open(entropy.clone());
         let blobs = match blobs {
             Kept::InMemory => LocalBlobs::in_memory(),
             Kept::OnFiles => LocalBlobs::open(&work.path().join("blobs")).expect("a folder for blobs"),
         };
         let ports = Ports {
-            records: records.clone(),
+            records: records.port(),
             blobs: Arc::new(blobs),
             live: Arc::new(LocalLive::new()),
             clock: clock.clone(),
@@ -114,7 +149,11 @@ impl Bench {
     /// # Panics
     /// Where the statement cannot be prepared.
     pub async fn plan(&self, statement: &'static callboard::Statement) -> Vec<String> {
-        self.records.plan(statement.sql).await.unwrap_or_else(|fault| panic!("{fault:?}"))
+        let plan = match &self.records {
+            Store::Sqlite(records) => records.plan(statement.sql).await,
+            Store::Postgres(records) => records.plan(statement.sql).await,
+        };
+        plan.unwrap_or_else(|fault| panic!("{fault:?}"))
     }
 
     /// The first column of what SQL on the kernel's tables gives, such as dead letters.
@@ -122,7 +161,20 @@ impl Bench {
     /// # Panics
     /// Where the SQL is wrong.
     pub async fn inspect(&self, sql: &'static str) -> Vec<String> {
-        self.records.inspect(sql).await.unwrap_or_else(|fault| panic!("{fault:?}"))
+        let found = match &self.records {
+            Store::Sqlite(records) => records.inspect(sql).await,
+            Store::Postgres(records) => records.inspect(sql).await,
+        };
+        found.unwrap_or_else(|fault| panic!("{fault:?}"))
+    }
+
+    /// Every event and message that the records hold, the oldest first, as JSON.
+    ///
+    /// # Panics
+    /// Where the records fail.
+    pub async fn messages(&self) -> Vec<Value> {
+        let stored = self.inspect("SELECT envelope FROM kernel_event ORDER BY event").await;
+        stored.iter().map(|text| serde_json::from_str(text).expect("a message of ours is JSON")).collect()
     }
 
     /// Delivers every message that is due, and those they cause, until nothing is due. Gives how many.

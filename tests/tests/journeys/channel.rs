@@ -5,6 +5,7 @@ use crate::programs;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -43,14 +44,34 @@ pub(crate) fn binary() -> PathBuf {
     binary
 }
 
-/// A command of the binary that reads no settings but those it is given.
+/// A command of the binary that reads no settings but those it is given. Where `CALLBOARD_BENCH_RECORDS` names a PostgreSQL,
+/// the records are there, in a schema for each data folder.
 pub(crate) fn showrunner(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SHOWRUNNER_")) {
         command.env_remove(name);
     }
+    if let Some(url) = postgres()
+        && let Some(at) = arguments.iter().position(|word| ["--data", "--data-dir"].contains(word))
+    {
+        command.env("SHOWRUNNER_RECORDS", url).env("SHOWRUNNER_RECORDS_SCHEMA", schema(Path::new(arguments[at + 1])));
+        // What a killed server had in work is taken soon.
+        command.env("SHOWRUNNER_RECORDS_LEASE_MS", "1000");
+    }
     command
+}
+
+/// The PostgreSQL that keeps the records of these tests, where there is one.
+pub(crate) fn postgres() -> Option<String> {
+    std::env::var("CALLBOARD_BENCH_RECORDS").ok()
+}
+
+/// Where the records of a data folder are on PostgreSQL.
+pub(crate) fn schema(data: &Path) -> String {
+    let mut hash = DefaultHasher::new();
+    data.hash(&mut hash);
+    format!("journey_{:016x}", hash.finish())
 }
 
 impl Channel {

@@ -7,9 +7,8 @@ use std::process::Command;
 
 /// A command on a data folder.
 fn on(data: &Path, arguments: &[&str]) -> Command {
-    let mut command = showrunner(&arguments[..1]);
-    command.arg("--data-dir").arg(data).args(&arguments[1..]);
-    command
+    let data = data.to_str().expect("a path in UTF-8");
+    showrunner(&[&arguments[..1], &["--data-dir", data], &arguments[1..]].concat())
 }
 
 /// What a command prints that succeeds.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 /// What a command prints; it must succeed.
 fn said(channel: &Channel, arguments: &[&str]) -> String {
     let data = channel.data();
-    let output = showrunner(arguments).args(["--data", data.to_str().unwrap()]).output().unwrap();
+    let output = showrunner(&[arguments, &["--data", data.to_str().unwrap()]].concat()).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

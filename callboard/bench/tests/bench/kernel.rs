@@ -34,7 +34,8 @@ fn step() -> impl Strategy<Value = Step> {
 static WRITE: callboard::Statement = callboard::Statement::write(
     "write",
     &["effect"],
-    "INSERT INTO effect (tenant, lane, number) VALUES ($tenant, $1, $2)",
+    "INSERT INTO effect (tenant, place, lane, number)
+     SELECT $tenant, coalesce(max(place), 0) + 1, $1, $2 FROM effect WHERE tenant = $tenant",
 );
 
 fn service() -> Service {
@@ -50,10 +51,7 @@ fn service() -> Service {
         .on(event("sent"), "/lanes/{lane}", apply, Who::Services, Stranger::NotFound)
         .attempts_max(u32::MAX)
         .tenants_tables(&["effect"])
-        .migration(
-            "0001",
-            "CREATE TABLE effect (at INTEGER PRIMARY KEY, tenant TEXT, lane TEXT, number INTEGER) STRICT;",
-        )
+        .migration("0001", "CREATE TABLE effect (tenant TEXT, place BIGINT, lane TEXT, number BIGINT);")
         .statements(&[&WRITE])
 }
 
@@ -96,7 +94,7 @@ async fn play(steps: Vec<Step>) {
     while bench.inspect("SELECT count(*) FROM kernel_lane").await != ["0"] {
         bench.wait_ms(600_000).await;
     }
-    let all = bench.inspect("SELECT lane || ' ' || number FROM effect ORDER BY at").await;
+    let all = bench.inspect("SELECT lane || ' ' || number FROM effect ORDER BY place").await;
     for (lane, last) in &sent {
         let prefix = format!("{lane} ");
         let applied: Vec<i64> = all.iter().filter_map(|line| line.strip_prefix(&prefix)?.parse().ok()).collect();

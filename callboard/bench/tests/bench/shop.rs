@@ -22,11 +22,14 @@ static TAKE: Statement = Statement::write(
     &["box"],
     "UPDATE box SET stock = stock - 1 WHERE tenant = $tenant AND name = $1 AND stock > 0 RETURNING stock",
 );
-static WRITE: Statement = Statement::write("write", &["log"], "INSERT INTO log (tenant, line) VALUES ($tenant, $1)");
+static WRITE: Statement = Statement::write(
+    "write",
+    &["log"],
+    "INSERT INTO log (tenant, seq, line) SELECT $tenant, coalesce(max(seq), 0) + 1, $1 FROM log WHERE tenant = $tenant",
+);
 
-pub(crate) const SCHEMA: &str =
-    "CREATE TABLE box (tenant TEXT, name TEXT, stock INTEGER, PRIMARY KEY (tenant, name)) STRICT;
-    CREATE TABLE log (seq INTEGER PRIMARY KEY, tenant TEXT, line TEXT) STRICT;";
+pub(crate) const SCHEMA: &str = "CREATE TABLE box (tenant TEXT, name TEXT, stock BIGINT, PRIMARY KEY (tenant, name));
+    CREATE TABLE log (tenant TEXT, seq BIGINT, line TEXT);";
 
 #[derive(Deserialize)]
 struct Stock {

@@ -83,7 +83,11 @@ pub trait Records: Send + Sync {
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>>;
     /// What is remembered under a key that was committed at `since_ms` or later.
     fn seen<'a>(&'a self, key: &'a OnceKey, since_ms: i64) -> BoxFuture<'a, Result<Option<Seen>, Fault>>;
-    /// Takes up to `limit` messages that are due, one per lane, until `now_ms + LEASE_MS`: targets in turn, at most
+    /// How long a claim lasts unless it is renewed, in milliseconds.
+    fn lease_ms(&self) -> i64 {
+        LEASE_MS
+    }
+    /// Takes up to `limit` messages that are due, one per lane, until [`Records::lease_ms`] from now: targets in turn, at most
     /// [`TARGET_MAX`] of one, and none of those that are `busy`. Taking counts the attempt, so a message that ends the process is
     /// counted too.
     fn claim<'a>(
@@ -110,7 +114,7 @@ pub trait Records: Send + Sync {
     fn operations(&self) -> &dyn Operations;
 }
 
-/// How long a claim lasts unless it is renewed, in milliseconds.
+/// How long a claim usually lasts unless it is renewed, in milliseconds.
 pub const LEASE_MS: i64 = 30_000;
 /// Most messages of one target that one claim takes.
 pub const TARGET_MAX: usize = 64;

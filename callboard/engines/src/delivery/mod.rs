@@ -15,8 +15,8 @@ use work::Work;
 const SLEEP_MS_MAX: i64 = 60_000;
 /// Pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// How often claims are renewed: often enough that two may fail before one is lost.
-const RENEW_PAUSE: Duration = Duration::from_millis(callboard::ports::LEASE_MS.unsigned_abs() / 3);
+/// So many times claims are renewed before they end: two may fail before one is lost.
+const RENEWALS: u64 = 3;
 /// How often what is past its time is removed.
 const SWEEP_PAUSE: Duration = Duration::from_secs(60);
 /// How many of these pauses lie between two looks at blobs.
@@ -57,7 +57,8 @@ impl Wait {
 async fn deliver(host: &Host, stop: impl Future<Output = ()>, heard: &Notify) {
     let mut stop = std::pin::pin!(stop);
     let mut work = Work::new(host.clone());
-    let mut renewal = tokio::time::interval(RENEW_PAUSE);
+    let mut renewal =
+        tokio::time::interval(Duration::from_millis(host.ports().records.lease_ms().unsigned_abs() / RENEWALS));
     loop {
         let wait = match work.take().await {
             Ok(_) if work.is_full() => Wait::Work,

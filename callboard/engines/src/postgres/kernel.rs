@@ -2,9 +2,7 @@
 
 use super::fault::fault;
 use super::{Known, Postgres};
-use callboard::ports::{
-    DeadReason, Delivery, Envelope, Fate, LEASE_MS, LogPart, OnceKey, Retention, Seen, Settle, TARGET_MAX,
-};
+use callboard::ports::{DeadReason, Delivery, Envelope, Fate, LogPart, OnceKey, Retention, Seen, Settle, TARGET_MAX};
 use callboard::{Fault, KEY_AGE_MS};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,7 +45,7 @@ impl Postgres {
         let rows = self
             .rows(
                 "SELECT * FROM kernel_claim($1, $2, $3, $4, $5)",
-                &[&limited(limit), &limited(TARGET_MAX), &busy, &now_ms, &(now_ms + LEASE_MS)],
+                &[&limited(limit), &limited(TARGET_MAX), &busy, &now_ms, &(now_ms + self.options.lease_ms)],
             )
             .await?;
         let deliveries = rows.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
@@ -65,7 +63,7 @@ impl Postgres {
             .rows(
                 "UPDATE kernel_lane l SET due_ms = $3 FROM unnest($1::bigint[], $2::bigint[]) AS c (lane, epoch)
                  WHERE l.lane = c.lane AND l.epoch = c.epoch AND l.is_held = 0 RETURNING l.lane, l.epoch",
-                &[&lanes, &epochs, &(now_ms + LEASE_MS)],
+                &[&lanes, &epochs, &(now_ms + self.options.lease_ms)],
             )
             .await?;
         let kept: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();

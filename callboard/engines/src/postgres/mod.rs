@@ -39,6 +39,8 @@ pub struct Options {
     pub schema: String,
     /// Most connections, beside one that listens.
     pub connections: usize,
+    /// How long a process has a message before another may take it, unless it says that it is still at work, in milliseconds.
+    pub lease_ms: i64,
 }
 
 impl fmt::Debug for Options {
@@ -195,6 +197,10 @@ impl Records for Postgres {
             }
             result
         })
+    }
+
+    fn lease_ms(&self) -> i64 {
+        self.options.lease_ms
     }
 
     fn seen<'a>(&'a self, key: &'a OnceKey, since_ms: i64) -> BoxFuture<'a, Result<Option<Seen>, Fault>> {

@@ -36,7 +36,7 @@ impl ToSql for Bound<'_> {
             (Datum::Real(value), &Type::FLOAT8) => out.put_f64(*value),
             (Datum::Text(value), &Type::TEXT | &Type::VARCHAR | &Type::JSON) => out.put_slice(value.as_bytes()),
             (Datum::Bytes(value), &Type::BYTEA) => out.put_slice(value),
-            (Datum::List(values), &Type::JSON) => out.put_slice(&serde_json::to_vec(values)?),
+            (Datum::List(values), &Type::JSON | &Type::TEXT) => out.put_slice(&serde_json::to_vec(values)?),
             (value, wanted) => return Err(format!("{value:?} does not fit a parameter of type {wanted}").into()),
         }
         Ok(IsNull::No)

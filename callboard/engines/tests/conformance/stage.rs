@@ -1,6 +1,8 @@
 //! Where the cases play: a small service on an engine, and the words the cases use.
 
-use callboard::ports::{Commit, CommitError, Committed, Delivery, Envelope, Lane, Outgoing, Read, Records, Settle};
+use callboard::ports::{
+    Commit, CommitError, Committed, Delivery, Envelope, LEASE_MS, Lane, Outgoing, Read, Records, Settle,
+};
 use callboard::{
     Datum, Effects, Empty, Env, Fault, Flow, Id, Kind, Msg, Principal, Reply, Service, Space, Statement, Tenant, Uri,
     event, params,
@@ -88,7 +90,8 @@ fn new_schema() -> String {
 }
 
 pub(crate) fn postgres(url: &str, schema: &str) -> Arc<Postgres> {
-    let options = postgres::Options { url: url.to_owned(), schema: schema.to_owned(), connections: 6 };
+    let options =
+        postgres::Options { url: url.to_owned(), schema: schema.to_owned(), connections: 6, lease_ms: LEASE_MS };
     Arc::new(Postgres::new(options, Arc::new(SystemEntropy::new())))
 }
 

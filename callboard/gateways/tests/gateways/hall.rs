@@ -24,7 +24,7 @@ static GROW: Statement = Statement::write(
 );
 
 const SCHEMA: &str = "CREATE TABLE upload (
-    tenant TEXT, id TEXT, length INTEGER, stored INTEGER, PRIMARY KEY (tenant, id)) STRICT;";
+    tenant TEXT, id TEXT, length BIGINT, stored BIGINT, PRIMARY KEY (tenant, id));";
 
 /// What tests hold in their hands while functions run.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ mod strangers;
 
 use callboard::{Answer, Fault};
 use callboard_bench::Bench;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A bench with two channels: `demo`, where the actors are, and `other`.
 async fn channels() -> Bench {
@@ -29,10 +29,9 @@ fn outcome(result: &Result<Answer, Fault>) -> String {
 
 /// Type, URI and data of everything that was published, the oldest first.
 async fn events(bench: &Bench) -> Vec<String> {
-    bench
-        .inspect(
-            "SELECT json_extract(envelope, '$.type') || ' ' || json_extract(envelope, '$.subject') || ' ' ||
-               json_extract(envelope, '$.data') FROM kernel_event ORDER BY event",
-        )
-        .await
+    let line = |message: &Value| {
+        let (kind, subject) = (message["type"].as_str().expect("a type"), message["subject"].as_str().expect("a URI"));
+        format!("{kind} {subject} {}", message["data"])
+    };
+    bench.messages().await.iter().map(line).collect()
 }
