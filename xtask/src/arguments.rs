@@ -10,6 +10,9 @@ cargo xtask test [--only PHASE,…] [--skip PHASE,…]
     SQLite and on PostgreSQL, model, doctests, docs, browser.
 cargo xtask tidy
     The project's rules alone.
+cargo xtask soak [--minutes N] [--records sqlite|postgres]
+    People at work on a server that is killed again and again; ends with one line:
+    acknowledged, applied, duplicated, lost, and flows by where they stand.
 cargo xtask bench [--only FIGURE,…] [--data DIR]
     The figures, in release, beside their peers.";
 
@@ -20,7 +23,15 @@ pub(crate) enum Order {
     Up(Up),
     Test(Choice),
     Tidy,
+    Soak(Soak),
     Bench(Bench),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Soak {
+    pub(crate) minutes: u32,
+    /// Whether the records are on PostgreSQL.
+    pub(crate) on_postgres: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -77,6 +88,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Order, String> {
         "up" => parse_up(own, rest.get(own.len() + 1..).unwrap_or_default()),
         "test" => parse_options(rest, &["--only", "--skip"]).map(|options| Order::Test(options.choice)),
         "bench" => parse_options(rest, &["--only", "--skip", "--data"]).map(Order::Bench),
+        "soak" => parse_soak(rest),
         "tidy" => parse_options(rest, &[]).map(|_| Order::Tidy),
         other => Err(format!("there is no command `{other}`\n{HELP}")),
     }
@@ -92,6 +104,24 @@ fn parse_up(own: &[String], arguments: &[String]) -> Result<Order, String> {
         return Err(format!("there is no profile `{profile}`; choose release or dev"));
     }
     Ok(Order::Up(Up { profile: profile.to_string(), arguments: arguments.to_vec() }))
+}
+
+fn parse_soak(words: &[String]) -> Result<Order, String> {
+    let mut soak = Soak { minutes: 10, on_postgres: false };
+    for pair in words.chunks(2) {
+        match pair {
+            [flag, value] if flag == "--minutes" => {
+                let minutes = value.parse().ok().filter(|minutes| (1..=1_440).contains(minutes));
+                soak.minutes = minutes.ok_or_else(|| format!("`--minutes {value}`: write 1 to 1440"))?;
+            }
+            [flag, value] if flag == "--records" && (value == "sqlite" || value == "postgres") => {
+                soak.on_postgres = value == "postgres";
+            }
+            [flag, ..] => return Err(format!("`{flag}` is not understood\n{HELP}")),
+            [] => {}
+        }
+    }
+    Ok(Order::Soak(soak))
 }
 
 fn parse_options(words: &[String], known: &[&str]) -> Result<Bench, String> {
@@ -145,6 +175,15 @@ mod tests {
         assert!(choice.takes("format") && !choice.takes("tidy") && !choice.takes("docs"));
         assert_eq!(choice.check(&["format", "docs"]).unwrap_err(), "there is no `tidy`; choose among format, docs");
         assert!(Choice::default().takes("docs"));
+    }
+
+    #[test]
+    fn soak_takes_minutes_and_an_engine() {
+        assert_eq!(read("soak"), Ok(Order::Soak(Soak { minutes: 10, on_postgres: false })));
+        let postgres = Ok(Order::Soak(Soak { minutes: 2, on_postgres: true }));
+        assert_eq!(read("soak --records postgres --minutes 2"), postgres);
+        assert!(read("soak --minutes 0").unwrap_err().contains("1 to 1440"));
+        assert!(read("soak --records mysql").unwrap_err().starts_with("`--records` is not understood"));
     }
 
     #[test]

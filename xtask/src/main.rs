@@ -8,6 +8,7 @@ mod phases;
 mod postgres;
 mod process;
 mod project;
+mod soak;
 mod table;
 mod tidy;
 mod timings;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Ok(Order::Up(order)) => up::run(&project, &order).map(|()| true),
         Ok(Order::Test(choice)) => phases::run(&project, &choice),
         Ok(Order::Tidy) => print_tidiness(&project),
+        Ok(Order::Soak(order)) => soak::run(&project, &order),
         Ok(Order::Bench(order)) => bench::run(&project, &order),
         Err(error) => Err(error),
     };

@@ -172,9 +172,18 @@ fn build(project: &Project, output: &Output) -> Result<(), String> {
 
 fn run_tests(project: &Project, output: &Output) -> Result<(), String> {
     let postgres = Postgres::start(output)?;
-    let line = runner(project, "--workspace");
-    let mut command = process::command_line(&line, &project.root);
+    let mut command = without(&runner(project, "--workspace"), &ON_POSTGRES_ONLY, project);
     process::run(with_binary(project, command.env(postgres::URL, postgres.url())), output)
+}
+
+/// Runs tests, but not those whose names begin so.
+fn without(line: &str, names: &[&str], project: &Project) -> Command {
+    let mut command = process::command_line(line, &project.root);
+    match line.contains("nextest") {
+        true => command.args(["-E", &format!("not test(/^({})/)", names.join("|"))]),
+        false => command.arg("--").args(names.iter().flat_map(|name| ["--skip", name])),
+    };
+    command
 }
 
 /// What services and journeys show on the records of one process, once more on those of many. A few tests are about what only
@@ -186,17 +195,22 @@ fn run_tests_on_postgres(project: &Project, output: &Output) -> Result<(), Strin
     names.extend(["callboard-bench", "callboard-gateways", "journeys"].map(str::to_owned));
     names.sort();
     let packages: Vec<String> = names.iter().map(|name| format!("-p {name}")).collect();
-    let line = runner(project, &packages.join(" "));
+    let names = [ON_FILES_ONLY.as_slice(), &[RESTARTING]].concat();
+    let mut command = without(&runner(project, &packages.join(" ")), &names, project);
+    process::run(with_binary(project, command.env(postgres::RECORDS, postgres.url())), output)?;
+    // Nobody else may be at work while the server restarts.
+    let line = format!("cargo test --locked --quiet --package journeys --test journeys -- {RESTARTING}");
     let mut command = process::command_line(&line, &project.root);
-    match line.contains("nextest") {
-        true => command.args(["-E", &format!("not test(/{}/)", ON_FILES_ONLY.join("|"))]),
-        false => command.arg("--").args(ON_FILES_ONLY.iter().flat_map(|name| ["--skip", name])),
-    };
-    process::run(with_binary(project, command.env(postgres::RECORDS, postgres.url())), output)
+    command.env(postgres::RECORDS, postgres.url()).env(postgres::RESTART, postgres.restart());
+    process::run(with_binary(project, &mut command), output)
 }
 
 /// Tests about records that are files.
 const ON_FILES_ONLY: [&str; 2] = ["disk::", "full::"];
+/// Tests about records that several processes share.
+const ON_POSTGRES_ONLY: [&str; 1] = ["nodes::"];
+/// The test that restarts the server.
+const RESTARTING: &str = "nodes::a_database_that_restarts_under_load_loses_nothing";
 
 /// The line that runs the tests of these packages.
 fn runner(project: &Project, packages: &str) -> String {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Where tests read its address.
 pub(crate) const URL: &str = "CALLBOARD_TEST_POSTGRES";
+/// Where tests read how to restart it.
+pub(crate) const RESTART: &str = "CALLBOARD_POSTGRES_RESTART";
 /// Where benches and journeys read where to keep their records.
 pub(crate) const RECORDS: &str = "CALLBOARD_BENCH_RECORDS";
 /// How long it may take to answer.
@@ -35,6 +37,8 @@ pub(crate) struct Postgres {
 struct Own {
     server: Child,
     folder: PathBuf,
+    user: Account,
+    programs: PathBuf,
 }
 
 impl Postgres {
@@ -70,7 +74,7 @@ impl Postgres {
         command.stdout(log.try_clone().map_err(wrong)?).stderr(log);
         let server = command.spawn().map_err(|error| format!("cannot start PostgreSQL: {error}"))?;
         let url = format!("postgres://showrunner:{password}@127.0.0.1:{port}/postgres");
-        let mut postgres = Self { url, own: Some(Own { server, folder }) };
+        let mut postgres = Self { url, own: Some(Own { server, folder, user, programs: programs.clone() }) };
         postgres.wait(&programs, port)?;
         Ok(postgres)
     }
@@ -78,6 +82,11 @@ impl Postgres {
     /// Its address.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The command that ends the server without asking and starts it again.
+    pub(crate) fn restart(&self) -> String {
+        self.own.as_ref().map_or_else(String::new, |own| process::line_of(&own.control("restart -w -l log-after")))
     }
 
     fn wait(&mut self, programs: &Path, port: u16) -> Result<(), String> {
@@ -97,12 +106,20 @@ impl Postgres {
     }
 }
 
+impl Own {
+    /// A command to the server, whichever process it is by now.
+    fn control(&self, what: &str) -> Command {
+        let folder = self.folder.display();
+        let what = what.replace("log-after", &format!("{folder}/log-after"));
+        self.user.command(&self.programs, &format!("pg_ctl -D {folder}/data -m immediate {what}"))
+    }
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(own) = &mut self.own {
-            // It ends its own processes when it is interrupted. Nobody needs its data any more, so nothing of this fails the tests.
-            let interrupt = ["-INT", &own.server.id().to_string()];
-            if process::read(process::command("kill", Path::new("/")).args(interrupt)).is_none() {
+            // Nobody needs its data any more, so nothing of this fails the tests.
+            if process::read(&mut own.control("stop -w")).is_none() {
                 let _ = own.server.kill();
             }
             let _ = own.server.wait();

@@ -89,6 +89,11 @@ impl Channel {
         channel
     }
 
+    /// A data folder for a server that shares the records of another.
+    pub(crate) fn without_records() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), running: None }
+    }
+
     /// Makes a tenant with its owner while nothing runs.
     pub(crate) fn make_tenant(&self, name: &str) {
         let data = self.data();
@@ -112,7 +117,11 @@ impl Channel {
 
     /// The command that starts it, on a free port.
     pub(crate) fn up(&self) -> Command {
-        showrunner(&["up", "--listen", "127.0.0.1:0", "--data", self.data().to_str().unwrap()])
+        self.up_at(0)
+    }
+
+    pub(crate) fn up_at(&self, port: u16) -> Command {
+        showrunner(&["up", "--listen", &format!("127.0.0.1:{port}"), "--data", self.data().to_str().unwrap()])
     }
 
     pub(crate) fn start_with(&mut self, command: &mut Command) {

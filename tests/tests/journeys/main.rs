@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 #![expect(clippy::print_stderr, reason = "the runner shows it beside the test that failed")]
 
+mod bank;
 mod channel;
 mod commands;
 mod disk;
@@ -11,7 +12,9 @@ mod exchange;
 mod folders;
 mod footage;
 mod items;
+mod kills;
 mod news;
+mod nodes;
 mod operator;
 mod passes;
 mod paths;
@@ -20,6 +23,7 @@ mod refusals;
 mod requests;
 mod restarts;
 mod starts;
+mod storm;
 mod studio;
 mod tips;
 mod titles;

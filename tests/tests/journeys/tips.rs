@@ -1,73 +1,11 @@
 //! Tips against the real binary and the payment service's simulator in a process of its own, which keeps a book of its own: killed
 //! in the middle, lied to by webhooks, left without answers, each tip is charged once, or not at all.
 
-use crate::channel::{Channel, showrunner};
+use crate::bank::{Bank, open, start};
 use crate::exchange::{Answer, Visitor};
 use crate::news::News;
 use crate::programs::eventually;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-
-/// The simulator; ended with the test.
-struct Bank {
-    child: Child,
-    told: Visitor,
-}
-
-impl Bank {
-    fn open() -> Self {
-        let mut command = showrunner(&["payments-simulator", "--listen", "127.0.0.1:0"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).unwrap();
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
-        let port = port.unwrap_or_else(|| panic!("no port in `{line}`"));
-        Self { child, told: Visitor { port, cookie: None } }
-    }
-
-    fn trouble(&self, operation: &str, trouble: Value, times: u32) {
-        self.told
-            .post("/simulator/troubles", &json!({"operation": operation, "trouble": trouble, "times": times}))
-            .ok();
-    }
-
-    /// Has webhooks sent to a channel, twice each and the newest first.
-    fn tell(&self, channel: &Channel) {
-        let to = format!("http://localhost:{}/api/payments/webhook", channel.running().port);
-        let trouble = json!({"is_doubled": true, "is_reversed": true});
-        self.told.post("/simulator/webhooks", &json!({"to": to, "trouble": trouble})).ok();
-    }
-
-    fn book(&self) -> Value {
-        self.told.get("/simulator/book").ok().json()
-    }
-}
-
-impl Drop for Bank {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn start(channel: &mut Channel, bank: &Bank) {
-    let mut command = channel.up();
-    command
-        .env("SHOWRUNNER_PAYMENTS_STRIPE_URL", format!("http://127.0.0.1:{}", bank.told.port))
-        .env("SHOWRUNNER_PAYMENTS_STRIPE_KEY", "sk_test_simulator")
-        .env("SHOWRUNNER_PAYMENTS_STRIPE_WEBHOOK_SECRET", "whsec_simulator")
-        .env("SHOWRUNNER_PAYMENTS_TEST_CARDS", "yes");
-    channel.start_with(&mut command);
-    bank.tell(channel);
-}
-
-fn open() -> (Channel, Bank) {
-    let (mut channel, bank) = (Channel::closed(), Bank::open());
-    start(&mut channel, &bank);
-    (channel, bank)
-}
 
 fn give(visitor: &Visitor, series: &str, amount: i64, key: &str) -> Answer {
     visitor.post("/api/tips", &json!({"series": series, "amount": amount, "card": "pm_card_visa", "key": key}))
@@ -192,8 +130,7 @@ fn the_form_works_without_script_and_says_when_payments_are_away() {
     assert_eq!(sent.status, 303, "{}", sent.text());
     let place = sent.header("location").expect("where to look").to_owned();
     eventually("is it received", || owner.get(&place).ok().text(), |page| page.contains("Thank you"));
-    bank.child.kill().unwrap();
-    bank.child.wait().unwrap();
+    bank.end();
     for attempt in 0..5 {
         assert_eq!(given(&format!("other=4&note=&card=pm_card_visa&key=away-{attempt}")).status, 303);
     }
