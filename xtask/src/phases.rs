@@ -27,6 +27,7 @@ const PHASES: &[(&str, Work)] = &[
     ("doctests", run_doctests),
     ("docs", write_docs),
     ("browser", run_browser),
+    ("browser-postgres", run_browser_on_postgres),
 ];
 
 /// How much of a later failure is shown; the whole of it is in its log.
@@ -237,11 +238,25 @@ fn write_docs(project: &Project, output: &Output) -> Result<(), String> {
 }
 
 fn run_browser(project: &Project, output: &Output) -> Result<(), String> {
+    browse(project, output, &[], None)
+}
+
+/// What people do, once more on the records of many processes; how pages look does not depend on them.
+fn run_browser_on_postgres(project: &Project, output: &Output) -> Result<(), String> {
+    let postgres = Postgres::start(output)?;
+    browse(project, output, &["journey", "plain", "text"], Some(&postgres))
+}
+
+fn browse(project: &Project, output: &Output, specs: &[&str], records: Option<&Postgres>) -> Result<(), String> {
     let folder = project.browser_tests();
     islands::install_packages(&folder, output)?;
     build(project, output)?;
     let chromium = tools::chromium().ok_or("no Chromium or Chrome is found; name one in CHROMIUM")?;
     let mut command = process::command_line("npx --no-install playwright test", &folder);
+    command.args(specs);
+    if let Some(postgres) = records {
+        command.env(postgres::RECORDS, postgres.url());
+    }
     process::run(with_binary(project, command.env("CHROMIUM", chromium)), output)
 }
 

@@ -12,3 +12,4 @@ mod outside;
 mod schedules;
 mod shop;
 mod start;
+mod waits;

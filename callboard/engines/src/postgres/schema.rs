@@ -99,7 +99,7 @@ async fn migrate_service(step: &Transaction<'_>, service: &Service, done: &Appli
 }
 
 async fn relations(step: &Transaction<'_>) -> Result<BTreeSet<String>, Error> {
-    let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+    let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace
                AND relkind IN ('r', 'p', 'v', 'm', 'f')";
     Ok(step.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
@@ -122,7 +122,7 @@ async fn protect(step: &Transaction<'_>, service: &Service) -> Result<(), Fault>
         .query(
             "SELECT c.relname::text, string_agg(format('ALTER COLUMN %I TYPE text COLLATE \"C\"', a.attname), ', ')
              FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-             WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY ($1) AND a.attnum > 0
+             WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1) AND a.attnum > 0
                AND NOT a.attisdropped AND a.atttypid = 'text'::regtype AND a.attcollation = '\"default\"'::regcollation
              GROUP BY c.relname",
             &[&names],

@@ -86,7 +86,7 @@ pub(crate) fn postgres_url() -> String {
 
 /// A schema of its own for every case.
 fn new_schema() -> String {
-    format!("case_{:016x}", getrandom::u64().expect("randomness of the operating system"))
+    format!("Case_{:016x}", getrandom::u64().expect("randomness of the operating system"))
 }
 
 pub(crate) fn postgres(url: &str, schema: &str) -> Arc<Postgres> {
