@@ -100,7 +100,7 @@ async fn a_count_in_a_condition_is_oversold() {
     let (client, connection) = tokio_postgres::connect(&postgres_url(), tokio_postgres::NoTls).await.expect("a client");
     let connected = tokio::spawn(connection);
     // Another process has sat down and not committed yet.
-    let sat = format!("BEGIN; INSERT INTO {}.box VALUES ('demo', 'other', 1)", schema_of(&stage));
+    let sat = format!("BEGIN; INSERT INTO \"{}\".box VALUES ('demo', 'other', 1)", schema_of(&stage));
     client.batch_execute(&sat).await.expect("a seat");
     let full = Fault::conflict("busy", "there is one seat");
     let committed = stage.write(SIT.with(params!["own"]).expect(1..=1, full)).await;
