@@ -51,7 +51,12 @@ mod tests {
     #[test]
     fn the_file_is_removed_and_a_missing_folder_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let site = Site { root: ".".into(), binary: "showrunner".into(), data: folder.path().to_path_buf() };
+        let site = Site {
+            root: ".".into(),
+            binary: "showrunner".into(),
+            data: folder.path().to_path_buf(),
+            peers: ".".into(),
+        };
         assert_eq!(measure(&site).unwrap().len(), 2);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let gone = Site { data: folder.path().join("gone"), ..site };

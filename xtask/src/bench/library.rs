@@ -1,5 +1,6 @@
 //! Figures of callboard itself: a program of its own measures them and prints one line of JSON each.
 
+use super::restate::Restate;
 use super::{Goal, Row, Site};
 use crate::process;
 use serde_json::Value;
@@ -25,10 +26,40 @@ pub(crate) fn segment(site: &Site) -> Result<Vec<Row>, String> {
     measure(site, "segment")
 }
 
+/// A flow of three steps beside Restate.
+pub(crate) fn flows(site: &Site) -> Result<Vec<Row>, String> {
+    let restate = Restate::start(site);
+    if let Err(error) = &restate {
+        eprintln!("measured without Restate: {error}");
+    }
+    let ingress = restate.as_ref().map_or_else(|_| String::new(), |restate| restate.ingress.to_string());
+    measure_beside(site, "flows", &[("FIGURES_RESTATE", &ingress)])
+}
+
+/// Events with five subscribers.
+pub(crate) fn fanout(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "fanout")
+}
+
+/// Deliveries while a million messages wait.
+pub(crate) fn backlog(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "backlog")
+}
+
+/// What nothing to do costs.
+pub(crate) fn idle(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "idle")
+}
+
 fn measure(site: &Site, name: &str) -> Result<Vec<Row>, String> {
+    measure_beside(site, name, &[])
+}
+
+/// Measures beside peers whose addresses the program finds in its environment.
+fn measure_beside(site: &Site, name: &str, peers: &[(&str, &str)]) -> Result<Vec<Row>, String> {
     let line = format!("cargo bench --locked --quiet --package callboard-bench --bench figures -- {name} --data");
     let mut command = process::command_line(&line, &site.root);
-    let output = command.arg(&site.data).stderr(Stdio::inherit()).output();
+    let output = command.envs(peers.iter().copied()).arg(&site.data).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| format!("cannot start `{line}`: {error}"))?;
     if !output.status.success() {
         return Err(format!("`{line}` failed ({})", output.status));

@@ -5,6 +5,7 @@ mod film;
 mod floor;
 mod library;
 mod recorder;
+mod restate;
 mod server;
 mod start;
 mod upload;
@@ -23,6 +24,8 @@ pub(crate) struct Site {
     pub(crate) binary: PathBuf,
     /// A folder on the disk that holds data.
     pub(crate) data: PathBuf,
+    /// Where peers are installed that the machine does not have.
+    pub(crate) peers: PathBuf,
 }
 
 /// One line of the table.
@@ -75,6 +78,10 @@ const FIGURES: &[(&str, bool, Figure)] = &[
     ("commits", false, library::commits),
     ("http", false, library::http),
     ("segment", false, library::segment),
+    ("flows", false, library::flows),
+    ("fanout", false, library::fanout),
+    ("backlog", false, library::backlog),
+    ("idle", false, library::idle),
     ("start", true, start::measure),
     ("upload", true, upload::measure),
 ];
@@ -86,7 +93,12 @@ pub(crate) fn run(project: &Project, order: &arguments::Bench) -> Result<bool, S
     let data = order.data.clone().unwrap_or_else(|| project.target.join("xtask").join("bench"));
     let data = std::fs::create_dir_all(&data).and_then(|()| data.canonicalize());
     let data = data.map_err(|error| format!("cannot make a folder for data: {error}"))?;
-    let site = Site { root: project.root.clone(), binary: project.binary("release"), data };
+    let site = Site {
+        root: project.root.clone(),
+        binary: project.binary("release"),
+        data,
+        peers: project.target.join("bench"),
+    };
     let chosen: Vec<_> = FIGURES.iter().filter(|(name, ..)| order.choice.takes(name)).collect();
     if chosen.iter().any(|(_, needs_binary, _)| *needs_binary) {
         let build = "cargo build --locked --release --package showrunner";

@@ -2,15 +2,22 @@
 //! `cargo xtask bench`. Words choose figures; `--data DIR` says which disk is measured.
 
 mod allocations;
+mod backlog;
+mod callers;
 mod commits;
 mod dispatch;
+mod fanout;
 mod figure;
+mod flows;
 mod hello;
 mod http;
+mod idle;
 mod load;
 mod records;
 mod segment;
 mod served;
+mod syncs;
+mod three;
 
 use figure::Figure;
 use std::path::{Path, PathBuf};
@@ -18,11 +25,15 @@ use std::process::ExitCode;
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, String>;
 
-const MEASURES: [(&str, Measure); 4] = [
+const MEASURES: [(&str, Measure); 8] = [
     ("dispatch", dispatch::measure),
     ("commits", commits::measure),
     ("http", http::measure),
     ("segment", segment::measure),
+    ("flows", flows::measure),
+    ("fanout", fanout::measure),
+    ("backlog", backlog::measure),
+    ("idle", idle::measure),
 ];
 
 fn main() -> ExitCode {

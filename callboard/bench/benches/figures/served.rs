@@ -1,7 +1,8 @@
 //! Servers in processes of their own, so that what they cost is told apart from what the load costs.
 
-use crate::{hello, records};
-use callboard::{Host, Tenant};
+use crate::{hello, idle, records, three};
+use callboard::{Host, Service, Tenant};
+use callboard_engines::delivery;
 use callboard_gateways::http::{self, HttpOptions, Tenants};
 use callboard_handlers::Authenticate;
 use std::future::pending;
@@ -18,6 +19,10 @@ pub(crate) const ROLE: &str = "serve";
 pub(crate) const CALLBOARD: &str = "callboard";
 /// The peer.
 pub(crate) const AXUM: &str = "axum";
+/// Ours with flows.
+pub(crate) const FLOWS: &str = "flows";
+/// Ours with nothing to do.
+pub(crate) const IDLE: &str = "idle";
 
 /// A server that ends when this is dropped.
 pub(crate) struct Server {
@@ -77,6 +82,8 @@ pub(crate) fn run(name: &str, data: &Path) -> Result<(), String> {
         writeln!(std::io::stdout(), "{address}").map_err(|error| error.to_string())?;
         match name {
             AXUM => axum::serve(listener, hello::router()).await.map_err(|error| error.to_string()),
+            FLOWS => serve_delivering(three::service(), data, listener).await,
+            IDLE => serve_delivering(idle::service(), data, listener).await,
             _ => serve_callboard(data, listener).await,
         }
     })
@@ -90,5 +97,14 @@ async fn serve_callboard(data: &Path, listener: TcpListener) -> Result<(), Strin
     let host = Host::builder(ports).service(hello::service()).handler(Authenticate::new()).build().await;
     let tenants = Tenants::Resolved { default: Some(Tenant::new("demo")), suffix: "localhost".to_owned() };
     http::serve(host.map_err(|fault| fault.to_string())?, HttpOptions::new(tenants), listener, pending()).await;
+    Ok(())
+}
+
+/// A service over HTTP, with the loop that delivers.
+async fn serve_delivering(service: Service, data: &Path, listener: TcpListener) -> Result<(), String> {
+    let host = Host::builder(records::on_disk(data)?).service(service).build().await;
+    let host = host.map_err(|fault| fault.to_string())?;
+    tokio::spawn(delivery::run(host.clone(), pending()));
+    http::serve(host, HttpOptions::new(Tenants::Only(Tenant::new("demo"))), listener, pending()).await;
     Ok(())
 }
