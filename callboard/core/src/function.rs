@@ -1,13 +1,19 @@
 //! Typed functions `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`, erased when they are registered.
 
 use crate::{Body, BoxFuture, Data, Env, Fault, Msg, Reply};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;
 
-/// Input that is not looked at: any object, or nothing.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+/// Input that is not looked at, whatever it is.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Empty {}
+
+impl<'de> Deserialize<'de> for Empty {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self {})
+    }
+}
 
 /// What may stand in a binding table: `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`, or the same without `Env`
 /// for a function that reads nothing but its message.
@@ -144,4 +150,19 @@ fn write_body<Out: Serialize>(reply: Reply<Out>) -> Result<Reply<Data>, Fault> {
         version: reply.version,
         refusal: reply.refusal,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_looked_at_may_be_anything_that_reads_or_nothing() {
+        for data in [Data::json(&serde_json::json!({"at": 1})), Data::json(&()), Data::default(), Data::form("at=1&at=2")] {
+            let read = data.read::<Empty>();
+            assert!(read.is_ok(), "{data:?}: {read:?}");
+        }
+        let broken = Data { media_type: "application/json".into(), bytes: "{".into() };
+        assert_eq!(broken.read::<Empty>().err().map(|fault| fault.code), Some("data.invalid"));
+    }
 }
