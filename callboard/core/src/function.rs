@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn what_is_not_looked_at_may_be_anything_that_reads_or_nothing() {
-        for data in [Data::json(&serde_json::json!({"at": 1})), Data::json(&()), Data::default(), Data::form("at=1&at=2")] {
+        for data in
+            [Data::json(&serde_json::json!({"at": 1})), Data::json(&()), Data::default(), Data::form("at=1&at=2")]
+        {
             let read = data.read::<Empty>();
             assert!(read.is_ok(), "{data:?}: {read:?}");
         }

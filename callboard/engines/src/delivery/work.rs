@@ -2,7 +2,7 @@
 
 use callboard::ports::{Delivery, Fate, Settle, TARGET_MAX};
 use callboard::{Fault, Host};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
@@ -25,6 +25,8 @@ struct Claim {
     settle: Settle,
     target: String,
     task: AbortHandle,
+    /// Whether it was already gone when it was last renewed.
+    was_lost: bool,
 }
 
 impl Work {
@@ -58,18 +60,24 @@ impl Work {
             *self.by_target.entry(delivery.target.clone()).or_default() += 1;
             let (settle, target) = (delivery.settle, delivery.target.clone());
             let task = self.tasks.spawn(handle(self.host.clone(), delivery));
-            self.claims.insert(task.id(), Claim { settle, target, task });
+            self.claims.insert(task.id(), Claim { settle, target, task, was_lost: false });
         }
         Ok(count)
     }
 
-    /// Waits until one is done; for ever where nothing is in work.
+    /// Waits until one is done, and notes whatever else is done by then; for ever where nothing is in work.
     pub(super) async fn next_done(&mut self) {
-        let id = match self.tasks.join_next_with_id().await {
+        let mut done = match self.tasks.join_next_with_id().await {
             None => return std::future::pending().await,
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => error.id(),
+            done => done,
         };
+        while let Some(ended) = done {
+            self.forget(ended.map_or_else(|error| error.id(), |(id, ())| id));
+            done = self.tasks.try_join_next_with_id();
+        }
+    }
+
+    fn forget(&mut self, id: Id) {
         if let Some(claim) = self.claims.remove(&id)
             && let Some(count) = self.by_target.get_mut(&claim.target)
         {
@@ -80,7 +88,8 @@ impl Work {
         }
     }
 
-    /// Keeps the claims. What has gone to somebody else meanwhile is stopped: it could not settle any more.
+    /// Keeps the claims. What has gone to somebody else meanwhile is stopped: it could not settle any more. A claim that is
+    /// gone for the first time may have been settled this moment by its own task, which then still has to tell of it.
     pub(super) async fn renew(&mut self) {
         if self.claims.is_empty() {
             return;
@@ -89,9 +98,12 @@ impl Work {
         let now_ms = self.host.ports().clock.now_ms();
         match self.host.ports().records.renew(&claims, now_ms).await {
             Ok(lost) => {
-                for claim in self.claims.values().filter(|claim| lost.contains(&claim.settle)) {
-                    tracing::warn!(message.target = claim.target, "a claim was lost to another process");
-                    claim.task.abort();
+                let lost: HashSet<Settle> = lost.into_iter().collect();
+                for claim in self.claims.values_mut().filter(|claim| lost.contains(&claim.settle)) {
+                    if std::mem::replace(&mut claim.was_lost, true) {
+                        tracing::warn!(message.target = claim.target, "a claim was lost to another process");
+                        claim.task.abort();
+                    }
                 }
             }
             Err(fault) => {

@@ -15,6 +15,7 @@ pub(super) struct Inbox {
     jobs: Receiver<Job>,
     writes: VecDeque<Job>,
     reads: Vec<Job>,
+    claims: VecDeque<Job>,
     /// How many writes the callers in flight are likely to make a group of.
     expected: usize,
     /// Until when they are worth waiting for.
@@ -23,14 +24,21 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn new(jobs: Receiver<Job>) -> Self {
-        Self { jobs, writes: VecDeque::new(), reads: Vec::new(), expected: 1, until: Instant::now() }
+        Self {
+            jobs,
+            writes: VecDeque::new(),
+            reads: Vec::new(),
+            claims: VecDeque::new(),
+            expected: 1,
+            until: Instant::now(),
+        }
     }
 
     /// Waits until there is something to do; false when nobody can send any more.
     pub(super) fn wait(&mut self) -> bool {
         loop {
             self.receive();
-            if !self.writes.is_empty() || !self.reads.is_empty() {
+            if !self.writes.is_empty() || !self.reads.is_empty() || !self.claims.is_empty() {
                 return true;
             }
             if self.expected > 1 && Instant::now() < self.until {
@@ -61,7 +69,8 @@ impl Inbox {
             }
             self.receive();
             if self.writes.is_empty() {
-                if done >= self.expected || Instant::now() >= self.until {
+                // Who claims has more to write only afterwards.
+                if done >= self.expected || !self.claims.is_empty() || Instant::now() >= self.until {
                     return None;
                 }
                 std::thread::yield_now();
@@ -69,9 +78,14 @@ impl Inbox {
         }
     }
 
-    /// Everything that waits and does not write.
+    /// Everything else that waits and does not write.
     pub(super) fn take_reads(&mut self) -> Vec<Job> {
         std::mem::take(&mut self.reads)
+    }
+
+    /// The next claim that waits.
+    pub(super) fn next_claim(&mut self) -> Option<Job> {
+        self.claims.pop_front()
     }
 
     pub(super) fn has_writes(&self) -> bool {
@@ -94,6 +108,10 @@ impl Inbox {
     }
 
     fn sort(&mut self, job: Job) {
-        if job.is_write() { self.writes.push_back(job) } else { self.reads.push(job) }
+        match job {
+            Job::Claim { .. } => self.claims.push_back(job),
+            _ if job.is_write() => self.writes.push_back(job),
+            _ => self.reads.push(job),
+        }
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Kernel {
     pub(super) space: Arc<Space>,
     pub(super) entropy: Arc<dyn Entropy>,
     claimed: HashMap<i64, Claim>,
+    /// How many lanes of a target are claimed.
+    by_target: HashMap<String, usize>,
     epoch: i64,
     allowed: HashSet<(&'static str, usize)>,
 }
@@ -32,7 +34,7 @@ impl Kernel {
         let own =
             space.services.iter().flat_map(|service| service.statements.iter().map(|one| (service.name, address(one))));
         let allowed = own.collect();
-        Self { space, entropy, claimed: HashMap::new(), epoch: 0, allowed }
+        Self { space, entropy, claimed: HashMap::new(), by_target: HashMap::new(), epoch: 0, allowed }
     }
 
     /// Does everything of a commit; the caller's transaction or savepoint makes it all or nothing.
@@ -127,6 +129,7 @@ impl Kernel {
     /// Notes who has the lanes, once that is committed.
     pub(super) fn claimed(&mut self, deliveries: &[Delivery]) {
         for Delivery { settle, target, .. } in deliveries {
+            *self.by_target.entry(target.clone()).or_default() += 1;
             self.claimed.insert(settle.lane, Claim { epoch: settle.epoch, target: target.clone() });
         }
     }
@@ -150,7 +153,7 @@ impl Kernel {
 
     /// How many messages of a target are in work.
     pub(super) fn in_flight(&self, target: &str) -> usize {
-        self.claimed.values().filter(|claim| claim.target == target).count()
+        self.by_target.get(target).copied().unwrap_or_default()
     }
 
     /// When the next message is due that nobody has taken.
@@ -201,8 +204,11 @@ impl Kernel {
 
     /// Gives a lane free: its message is settled, or waits for its next attempt.
     pub(super) fn release(&mut self, settle: Settle) {
-        if self.has(settle) {
-            self.claimed.remove(&settle.lane);
+        if self.has(settle)
+            && let Some(claim) = self.claimed.remove(&settle.lane)
+            && let Some(count) = self.by_target.get_mut(&claim.target)
+        {
+            *count -= 1;
         }
     }
 

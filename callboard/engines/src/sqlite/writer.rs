@@ -118,6 +118,7 @@ enum Done {
     Commit(oneshot::Sender<Result<Committed, CommitError>>, Result<Committed, CommitError>, Option<Settle>),
     Fail(Answer<()>, Result<(), Fault>, Settle),
     Change(Answer<u64>, Result<u64, Fault>),
+    Claim(Answer<Vec<Delivery>>, Result<Vec<Delivery>, Fault>),
 }
 
 impl State {
@@ -125,7 +126,10 @@ impl State {
         if inbox.has_writes() {
             self.write(inbox);
         }
-        // Claims see only what is committed.
+        // What came too late for the group, or came alone.
+        while let Some(job) = inbox.next_claim() {
+            self.claim_alone(job);
+        }
         inbox.take_reads().into_iter().for_each(|job| self.read(job));
     }
 
@@ -149,9 +153,13 @@ impl State {
                 break;
             }
         }
+        if begun.is_ok() && !is_alone && !self.connection.is_autocommit() {
+            // One only: what it takes is noted once it is on the disk.
+            done.extend(inbox.next_claim().and_then(|job| self.write_one(job, false)));
+        }
         let start = Instant::now();
         let failed = self.end(is_alone);
-        inbox.before_answers(done.len(), start.elapsed());
+        inbox.before_answers(done.iter().filter(|one| !matches!(one, Done::Claim(..))).count(), start.elapsed());
         for one in done {
             self.finish(one, failed.as_ref());
         }
@@ -197,6 +205,13 @@ impl State {
             Job::Change { change, answer } => {
                 let result = self.guarded(is_alone, |state| change(&state.connection));
                 Some(Done::Change(answer, result))
+            }
+            // Takes also what the group itself has put in line: nobody hears of it before it is on the disk.
+            Job::Claim { limit, busy, now_ms, answer } => {
+                let result = self.guarded(is_alone, |state| {
+                    state.kernel.claim(&state.connection, limit, &busy, now_ms).map_err(|error| fault(&error))
+                });
+                Some(Done::Claim(answer, result))
             }
             _ => None,
         }
@@ -245,6 +260,19 @@ impl State {
                 drop(answer.send(result));
             }
             Done::Change(answer, result) => drop(answer.send(failed.map_or(result, |fault| Err(fault.clone())))),
+            Done::Claim(answer, result) => {
+                let result = failed.map_or(result, |fault| Err(fault.clone()));
+                if let Ok(claimed) = &result {
+                    self.kernel.claimed(claimed);
+                }
+                drop(answer.send(result));
+            }
+        }
+    }
+
+    fn claim_alone(&mut self, job: Job) {
+        if let Job::Claim { limit, busy, now_ms, answer } = job {
+            drop(answer.send(self.claim(limit, &busy, now_ms).map_err(|error| fault(&error))));
         }
     }
 
@@ -267,9 +295,6 @@ impl State {
 
     fn read(&mut self, job: Job) {
         match job {
-            Job::Claim { limit, busy, now_ms, answer } => {
-                drop(answer.send(self.claim(limit, &busy, now_ms).map_err(|error| fault(&error))));
-            }
             Job::NextDue { busy, answer } => {
                 drop(answer.send(self.kernel.next_due(&self.connection, &busy).map_err(|error| fault(&error))));
             }
@@ -284,7 +309,7 @@ impl State {
                 drop(answer.send(texts(&self.connection, &format!("EXPLAIN QUERY PLAN {sql}"), 3)))
             }
             Job::Inspect { sql, answer } => drop(answer.send(texts(&self.connection, sql, 0))),
-            Job::Commit(..) | Job::Fail { .. } | Job::Change { .. } => {}
+            Job::Commit(..) | Job::Fail { .. } | Job::Change { .. } | Job::Claim { .. } => {}
         }
     }
 }
