@@ -182,3 +182,66 @@ pub(super) fn complain(delivery: &Delivery, fault: &Fault) {
         fault.message
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::LocalBlobs;
+    use crate::clock::SystemClock;
+    use crate::entropy::SystemEntropy;
+    use crate::live::LocalLive;
+    use crate::machine::LocalMachine;
+    use crate::sqlite::{Options, Sqlite};
+    use callboard::outside::Nobody;
+    use callboard::ports::Ports;
+    use callboard::{Effects, Empty, Kind, Msg, Reply, Service, Stranger, Tenant, Uri, Who, event, uri};
+    use futures_util::{FutureExt, StreamExt};
+    use std::sync::Arc;
+
+    const MESSAGES: usize = 200;
+
+    async fn send(_: Msg<Empty>) -> Result<Reply, Fault> {
+        let send = |effects: Effects, at| Ok(effects.send(Kind::Post, uri!("/letters/{}", at)?, ()));
+        (0..MESSAGES).try_fold(Effects::new(), send).map(|effects| Reply::nothing().with(effects))
+    }
+
+    async fn tell(msg: Msg<Empty>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing().with(Effects::new().live(event("came"), msg.uri.clone(), ())))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_claim_renewed_while_its_task_settles_still_tells_what_happened() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (entropy, live) = (Arc::new(SystemEntropy::new()), LocalLive::new());
+        let ports = Ports {
+            records: Arc::new(Sqlite::new(Options { file: None, readers: 0 }, entropy.clone())),
+            blobs: Arc::new(LocalBlobs::in_memory()),
+            live: Arc::new(live.clone()),
+            clock: Arc::new(SystemClock),
+            entropy,
+            machine: Arc::new(LocalMachine::new(folder.path()).expect("a place to work")),
+            outside: Arc::new(Nobody),
+        };
+        let service = Service::new("letters").on(Kind::Post, "/letters", send, Who::Anyone, Stranger::Denied).on(
+            Kind::Post,
+            "/letters/{at}",
+            tell,
+            Who::Services,
+            Stranger::Denied,
+        );
+        let host = Host::builder(ports).service(service).build().await.expect("a host");
+        let tenant = Tenant::new("demo");
+        let mut heard = callboard::ports::Live::subscribe(&live, &tenant, Uri::root());
+        let msg = host.message(Kind::Post, Uri::parse("/letters").expect("a URI"), tenant);
+        host.dispatch(msg).await.expect("they are sent");
+
+        let mut work = Work::new(host);
+        while work.take().await.expect("a claim") + work.len() > 0 {
+            work.renew().await;
+            work.next_done().now_or_never();
+        }
+        let count =
+            std::iter::from_fn(|| heard.next().now_or_never().flatten()).filter(|one| one.kind == event("came"));
+        assert_eq!(count.count(), MESSAGES);
+    }
+}
