@@ -7,7 +7,7 @@ use crate::space::{HOPS_MAX, Target};
 use crate::{Data, Fault, FaultKind, Host, Msg, OnDead, Params, Principal, Retry};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// How often a message is taken where its target does not say.
 const ATTEMPTS_MAX: u32 = 8;
@@ -154,7 +154,7 @@ impl Host {
         let after = *self.inner.log_end.lock().unwrap_or_else(PoisonError::into_inner);
         let part = self.inner.ports.records.events(Some(after), FOLLOW_MAX).await?;
         *self.inner.log_end.lock().unwrap_or_else(PoisonError::into_inner) = part.end;
-        let heard = part.events.into_iter().map(|envelope| {
+        let heard = part.events.into_iter().map(Arc::new).map(|envelope| {
             let targets = self.inner.space.everywhere(&envelope.kind, &envelope.uri);
             let settle = Settle { lane: 0, seq: 0, epoch: 0 };
             targets

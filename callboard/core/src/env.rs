@@ -206,6 +206,7 @@ impl Env {
     /// # Errors
     /// `tool.missing`, `tool.timeout`; a bug fault where the service did not declare the program.
     pub async fn exec(&self, exec: Exec) -> Result<Exited, Fault> {
+        self.may_act(exec.tool)?;
         if !self.inner.space.services[self.service].tools.contains(&exec.tool) {
             return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
         }
@@ -224,6 +225,7 @@ impl Env {
         if self.step.is_none() {
             return Err(Fault::bug(format!("{} calls {setting} outside a step of a flow", self.service_name())));
         }
+        self.may_act(setting)?;
         if !request.path.starts_with('/') || !request.path.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Fault::bug(format!(
                 "{} asks {setting} for `{}`, which is no path",
@@ -250,6 +252,20 @@ impl Env {
         let Dependency { setting, when_away } = self.dependency(setting)?;
         let wait_ms = self.inner.breakers.with(setting, |breaker| breaker.wait_ms(self.now_ms()));
         Ok(wait_ms.map(|wait_ms| away(when_away, wait_ms)))
+    }
+
+    /// A step that was declared to write records only must not act otherwise: what it commits is then repeated and undone as if
+    /// nothing else had happened.
+    fn may_act(&self, what: &str) -> Result<(), Fault> {
+        match self.step {
+            Some(step) if step.is_records_only => {
+                let service = self.service_name();
+                Err(Fault::bug(format!(
+                    "{service} uses {what} in a step that is declared `.records_only()`; drop that"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn dependency(&self, setting: &str) -> Result<Dependency, Fault> {

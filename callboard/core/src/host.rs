@@ -367,6 +367,7 @@ impl Host {
             moves.push(FlowMove::Event { run: step.run, event: step.succeeded(&reply.body) });
         }
         let service = self.inner.space.services[call.service].name;
+        let is_passing = call.step.is_some_and(|step| step.is_passing) && effects.live.is_empty();
         Ok(Some(Commit {
             service,
             head: head.clone(),
@@ -375,6 +376,7 @@ impl Host {
             settle: call.settle,
             moves,
             once: None,
+            is_passing,
             now_ms,
         }))
     }

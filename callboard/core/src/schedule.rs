@@ -272,8 +272,17 @@ impl Host {
         settle: Option<Settle>,
     ) -> Result<(), Fault> {
         let now_ms = self.inner.ports.clock.now_ms();
-        let commit =
-            Commit { service, head, effects: Effects::new(), outbox, settle, moves: Vec::new(), once: None, now_ms };
+        let commit = Commit {
+            service,
+            head,
+            effects: Effects::new(),
+            outbox,
+            settle,
+            moves: Vec::new(),
+            once: None,
+            is_passing: false,
+            now_ms,
+        };
         match self.inner.ports.records.commit(commit).await {
             Ok(_) | Err(CommitError::Stale) => Ok(()),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),

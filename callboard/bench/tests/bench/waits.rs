@@ -262,7 +262,7 @@ fn release(office: &Office, version: u32) -> Service {
     let flow = match version {
         1 => first(),
         2 => second(),
-        _ => second().migrate(Box::leak(first().hash().into_boxed_str()), &[("take", "reserve")]),
+        _ => second().migrate(Box::leak(first().hash().into()), &[("take", "reserve")]),
     };
     Service::new("orders")
         .on(Kind::Post, "/orders/{key}", begin_order, Who::Anyone, Stranger::Denied)

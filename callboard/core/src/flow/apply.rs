@@ -233,7 +233,7 @@ fn definition(flow: &Flow, run: &mut Run, event: FlowEvent) -> Result<Definition
     }
     if super::migrate::is_possible(flow, run) {
         let from = run.hash.clone();
-        return Ok(Definition::Fits(FlowEvent::Migrated { from, to: hash, then: Box::new(event) }));
+        return Ok(Definition::Fits(FlowEvent::Migrated { from, to: hash.to_owned(), then: Box::new(event) }));
     }
     match &event {
         FlowEvent::Poisoned { code, message, .. } => {

@@ -83,6 +83,11 @@ impl Host {
         };
         msg.head_mut().principal = Principal::Service(self.inner.space.services[at.service].name.into());
         let settle = Some(delivery.settle);
+        let call = StepCall {
+            is_records_only: row.is_records_only,
+            is_passing: self.flow_at(at).is_passing(step, part),
+            ..call
+        };
         let call = Call { service: at.service, function, binding: None, settle, step: Some(call) };
         self.execute(call, msg).await.map(drop)
     }
@@ -111,6 +116,7 @@ impl Host {
             settle,
             moves: step.into_iter().collect(),
             once: None,
+            is_passing: false,
             now_ms: self.inner.ports.clock.now_ms(),
         };
         match self.inner.ports.records.commit(commit).await {
@@ -209,7 +215,7 @@ impl Host {
                 id: self.inner.id(),
                 service: service.name.to_owned(),
                 flow: flow.name.to_owned(),
-                hash: flow.hash(),
+                hash: flow.hash().to_owned(),
                 tenant: head.tenant.clone(),
                 key: start.key.clone(),
                 entity,

@@ -175,6 +175,10 @@ pub struct Commit {
     pub moves: Vec<FlowMove>,
     /// The key under which the message may come again.
     pub once: Option<Once>,
+    /// Whether it is only a move between others: nobody outside hears of it, and what it leads to changes nothing but records
+    /// either. It may reach the disk together with a later commit, in order: a power cut in between takes back both, and its
+    /// message is due again.
+    pub is_passing: bool,
     /// Now, in Unix milliseconds.
     pub now_ms: i64,
 }
@@ -309,8 +313,8 @@ pub struct Delivery {
     pub target: String,
     /// Which attempt, from 1.
     pub attempt: u32,
-    /// The message.
-    pub envelope: Envelope,
+    /// The message; several targets of one event share it.
+    pub envelope: Arc<Envelope>,
 }
 
 /// Names one claim of one message; a claim that was given to somebody else since is stale.

@@ -5,7 +5,7 @@ use super::{Known, Postgres};
 use callboard::ports::{DeadReason, Delivery, Envelope, Fate, LogPart, OnceKey, Retention, Seen, Settle, TARGET_MAX};
 use callboard::{Fault, KEY_AGE_MS};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_postgres::Row;
 
@@ -219,5 +219,5 @@ impl Postgres {
 fn delivery(row: &Row) -> Result<Delivery, Fault> {
     let settle = Settle { lane: row.get(0), seq: row.get(1), epoch: row.get(2) };
     let attempt = u32::try_from(row.get::<_, i64>(3)).unwrap_or(u32::MAX);
-    Ok(Delivery { settle, target: row.get(4), attempt, envelope: envelope(row.get(5))? })
+    Ok(Delivery { settle, target: row.get(4), attempt, envelope: Arc::new(envelope(row.get(5))?) })
 }

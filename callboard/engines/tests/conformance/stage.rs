@@ -218,6 +218,7 @@ pub(crate) fn commit_in(tenant: &str, effects: impl Into<Effects>) -> Commit {
         settle: None,
         moves: Vec::new(),
         once: None,
+        is_passing: false,
         now_ms: NOW_MS,
     }
 }

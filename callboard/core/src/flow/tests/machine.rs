@@ -111,7 +111,7 @@ fn a_poisonous_message_parks_the_run_and_redriven_it_goes_on() {
 #[test]
 fn a_run_moves_to_another_definition_only_by_a_map_of_its_steps() {
     let old = shape(&[Part::Step, Part::Step]);
-    let hash: &'static str = Box::leak(old.hash().into_boxed_str());
+    let hash: &'static str = Box::leak(old.hash().into());
     let mut run = new_run(&old);
     begin(&old, &mut run, 0);
     let lost = Flow::new("shape").step("z", work).undo(work).migrate(hash, &[]);
@@ -119,7 +119,7 @@ fn a_run_moves_to_another_definition_only_by_a_map_of_its_steps() {
     let new = Flow::new("shape").step("first", work).undo(work).step("b", work).undo(work).retry(TWICE);
     let new = new.migrate(hash, &[("a", "first")]);
     assert!(crate::flow::migrate::is_possible(&new, &run) && new.mistakes().is_empty());
-    let (from, to) = (run.hash.clone(), new.hash());
+    let (from, to) = (run.hash.clone(), new.hash().to_owned());
     let commands = go(&new, &mut run, FlowEvent::Migrated { from, to, then: Box::new(done(0)) });
     assert_eq!(commands, [Command::Do { at: at(1), delay_ms: 0 }]);
     assert_eq!(run.hash, new.hash());

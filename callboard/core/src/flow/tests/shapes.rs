@@ -147,7 +147,7 @@ pub(super) fn new_run(flow: &Flow) -> Run {
         id: Id::nil(),
         service: "test".into(),
         flow: flow.name.into(),
-        hash: flow.hash(),
+        hash: flow.hash().to_owned(),
         tenant: Tenant::only(),
         key: "k".into(),
         entity: None,
