@@ -49,7 +49,7 @@ pub(crate) async fn texts_keys_and_messages_may_be_as_long_as_they_may(engine: E
     stage.records.commit(all).await.expect("committed");
     assert_eq!(stage.lines().await, [text]);
     let taken = stage.claim(1).await.remove(0);
-    assert_eq!((taken.envelope.data, taken.envelope.uri), (long.envelope.data, long.envelope.uri));
+    assert_eq!((&taken.envelope.data, &taken.envelope.uri), (&long.envelope.data, &long.envelope.uri));
     let seen = stage.records.seen(&key, NOW_MS).await.expect("found").expect("it is remembered");
     assert_eq!((seen.input, seen.answer), (once.input, once.answer));
     stage.settle(taken.settle, "done").await.expect("settled");
