@@ -2,8 +2,10 @@
 
 use crate::flow::Operation;
 use crate::{Data, Datum, Fault, Id, Kind, Secret, Statement, Uri};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// Most statements in one batch.
@@ -43,6 +45,21 @@ pub enum Otherwise {
 pub struct Slot {
     #[serde(rename = "$slot")]
     place: (usize, &'static str),
+}
+
+/// It says nothing of its value: what a column holds is known when it is read.
+impl JsonSchema for Slot {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Slot".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!(true)
+    }
 }
 
 /// An event to publish.

@@ -1,11 +1,12 @@
 //! Faults: a small closed set of what can go wrong, said once for the caller and once for the log (RFC 9457).
 
 use crate::UriError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The kinds of fault. Nothing else reaches a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// The request itself is wrong; sending it again cannot help (400).

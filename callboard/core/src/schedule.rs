@@ -7,6 +7,7 @@ use crate::{AnswerBody, Data, Effects, Fault, Head, Host, Kind, Msg, Principal, 
 use croner::Cron;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::str::FromStr;
@@ -56,7 +57,7 @@ pub enum When {
 }
 
 /// What becomes of times that passed while nothing ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CatchUp {
     /// They are left out.

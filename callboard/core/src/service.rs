@@ -1,8 +1,10 @@
 //! A service: one table of bindings, its tables and statements, its flows and settings. A value, not a trait.
 
-use crate::function::{Erased, Function, Input, erase};
+use crate::contract::Contract;
+use crate::function::{Erased, Function, Input, erase, erase_called};
 use crate::outside::Dependency;
 use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, When};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Who may call a function.
@@ -67,6 +69,11 @@ impl Binding {
     /// The function's path in its service, such as `catalogue::series::create`.
     pub fn function_name(&self) -> &'static str {
         self.function.name()
+    }
+
+    /// What the function takes and gives.
+    pub fn contract(&self) -> &Contract {
+        self.function.contract().expect("a row is made of a function whose types are described")
     }
 }
 
@@ -192,8 +199,8 @@ impl Service {
     where
         Shape: 'static,
         F: Function<In, Out, Shape>,
-        In: Input,
-        Out: Serialize + Send + 'static,
+        In: Input + JsonSchema,
+        Out: Serialize + JsonSchema + Send + 'static,
     {
         match Pattern::parse(pattern) {
             Ok(pattern) => self.bindings.push(Binding {
@@ -207,7 +214,7 @@ impl Service {
                 attempts_max: 8,
                 on_dead: OnDead::Skip,
                 is_every_node: false,
-                function: erase(function),
+                function: erase_called(function),
             }),
             Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
         }

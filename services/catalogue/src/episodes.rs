@@ -11,6 +11,7 @@ use crate::text::Fields;
 use crate::visibility::require_episode;
 use crate::{edition, order, series};
 use callboard::{Effects, Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ pub(crate) async fn find(env: Env, msg: Msg<Empty>) -> Result<Reply<Episode>, Fa
     Ok(Reply::ok(row.into()).version(version))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEpisode {
     season: Option<i64>,
@@ -114,7 +115,7 @@ fn numbered_by(effects: &mut Effects, row: EpisodeRow) -> Value {
     body
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     season: Option<i64>,

@@ -11,9 +11,10 @@ use crate::slug::{candidates, slug_of, slug_or};
 use crate::text::Fields;
 use crate::visibility::require_series;
 use callboard::{Effects, Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
@@ -21,7 +22,7 @@ pub(crate) struct Wanted {
     genre: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Page {
     items: Vec<Series>,
     next: Option<String>,
@@ -57,7 +58,7 @@ pub(crate) async fn read(env: Env, msg: Msg<Empty>) -> Result<Reply<Series>, Fau
 }
 
 /// A series, or the slug it is found at now.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Found {
     Here(Box<Series>),
@@ -83,7 +84,7 @@ pub(crate) async fn find(env: Env, msg: Msg<Empty>) -> Result<Reply<Found>, Faul
     Ok(Reply::ok(Found::Here(Box::new(series.shown_to(env.principal())))).version(version))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSeries {
     title: String,
@@ -170,7 +171,7 @@ fn list_genres(effects: Effects, series: &Series) -> Effects {
         .fold(effects, |effects, name| effects.write(GENRE_INSERT.with(params![&series.id, slug_of(name), name, tier])))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     title: Option<String>,

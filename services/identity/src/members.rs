@@ -3,13 +3,14 @@
 use crate::model::{Account, Member, Role, check_version};
 use crate::{records, sessions};
 use callboard::{Empty, Env, Fault, Msg, Reply, Write, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Longest page.
 const LIMIT_MAX: usize = 100;
 
 /// Which page of the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     #[serde(default)]
@@ -23,14 +24,14 @@ fn usual_limit() -> usize {
 }
 
 /// A page of members.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Members {
     items: Vec<Member>,
     next: Option<String>,
 }
 
 /// A new role.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     role: Role,

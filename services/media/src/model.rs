@@ -1,6 +1,7 @@
 //! Uploads and assets as they are stored, and where their blobs lie. Pure.
 
 use callboard::{Datum, Fault, Id, Tenant, Uri, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ pub(crate) struct Upload {
 }
 
 /// Where an upload stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum UploadState {
     /// Bytes are missing.
@@ -71,7 +72,7 @@ pub(crate) struct Asset {
 }
 
 /// Where an asset stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AssetState {
     /// Nothing can be played yet.

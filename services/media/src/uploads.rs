@@ -4,6 +4,7 @@ use crate::model::{Asset, AssetState, Upload, UploadState, canonical, stored, up
 use crate::records::{ASSET, PARTS_DELETE, QUOTA_GIVE, QUOTA_TAKE, UPLOAD, UPLOAD_DELETE, UPLOAD_INSERT};
 use crate::{assets, removal, tus};
 use callboard::{Data, Effects, Empty, Env, Fault, FaultKind, Intake, Kind, Msg, Principal, Reply, event, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -83,7 +84,7 @@ async fn own<T>(env: &Env, msg: &Msg<T>) -> Result<Upload, Fault> {
 }
 
 /// An upload as its uploader sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct View {
     id: String,
     episode: String,

@@ -7,6 +7,7 @@ use crate::stripe::Stripe;
 use crate::tipping::{Gift, PATIENT, changed, give_back, words};
 use callboard::flow::Reason;
 use callboard::{Effects, Empty, Env, Fault, Flow, Msg, Reply, Step, event, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -45,7 +46,7 @@ pub(crate) async fn begin(env: Env, msg: Msg<Empty>) -> Result<Reply<Begun>, Fau
 }
 
 /// What somebody hears who asked for a refund.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Begun {
     id: String,
     status_uri: String,
@@ -80,7 +81,7 @@ async fn tell(env: Env, msg: Msg<Step<Gift>>) -> Result<Reply, Fault> {
 }
 
 /// What the runtime says of a run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Told {
     input: Gift,
     reason: Option<Reason>,

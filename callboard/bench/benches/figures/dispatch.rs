@@ -3,6 +3,7 @@
 use crate::figure::{Figure, median, micros};
 use crate::{allocations, records};
 use callboard::{Answer, Data, Env, Fault, Host, Kind, Msg, Reply, Service, Stranger, Tenant, Uri, Who};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,13 +12,13 @@ const PATTERNS: usize = 10_000;
 const CALLS: usize = 200_000;
 const GOAL: Duration = Duration::from_micros(3);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Greeting {
     name: String,
     times: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Greeted {
     text: String,
     times: u32,

@@ -4,6 +4,7 @@ use crate::syncs::{self, Syncs};
 use callboard::{
     Effects, Empty, Env, Fault, Flow, Id, Kind, Msg, Reply, Service, Statement, Step, Stranger, Who, event, params, uri,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Its table where the records are in a file.
@@ -21,7 +22,7 @@ static COUNT: Statement =
     Statement::read("count", &["three"], "SELECT count(*) AS rows FROM three WHERE tenant = $tenant");
 
 /// Who wants a run, and waits for its end.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct Wish {
     caller: u32,
 }

@@ -7,6 +7,7 @@ use callboard::{
 };
 use callboard_bench::Bench;
 use callboard_engines::delivery::drain;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -27,7 +28,7 @@ struct Office {
     asked: Arc<AtomicU32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Answer {
     token: String,
     value: Value,

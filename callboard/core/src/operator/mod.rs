@@ -8,6 +8,7 @@ use crate::space::binding_name;
 use crate::{
     Binding, Effects, Env, Fault, Kind, Msg, Principal, Reply, Service, Stranger, Tenant, Uri, Values, Who, event,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -85,7 +86,7 @@ pub(crate) fn told<In: Serialize>(
 }
 
 /// Which functions to list.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// Only the function that answers this kind of call …
@@ -95,7 +96,7 @@ pub struct Question {
 }
 
 /// One row of a binding table, in words.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FunctionRow {
     /// Its service.
     pub service: &'static str,

@@ -4,6 +4,7 @@ use super::{Scope, nothing_here, told};
 use crate::flow::{self, Flow, FlowEvent, ItemState, Operation, Place, Run, Status};
 use crate::ports::{PAGE_MAX, Page, RunFilter, RunHistory, RunSummary};
 use crate::{Effects, Empty, Env, Fault, Id, Msg, Reply, Tenant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ const WHY_CHARS_MAX: usize = 500;
 const OPERATIONS: [&str; 7] = ["cancel", "kill", "undo", "redo", "retry", "mark-done", "skip"];
 
 /// Which runs, and which page of them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Choice {
     /// Of this tenant.
@@ -35,7 +36,7 @@ pub(super) struct Choice {
 }
 
 /// One run and what happened to it. Where the program does not have the flow any more, there are no words for it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Shown {
     run: Run,
     /// Names of its steps, in order.
@@ -53,7 +54,7 @@ pub(super) struct Shown {
 }
 
 /// Something that happened to a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Happened {
     at_ms: i64,
     #[serde(flatten)]
@@ -61,7 +62,7 @@ struct Happened {
 }
 
 /// What to do with a run, and why; what the operation itself takes stands beside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Intervention {
     /// Why, for whoever reads the history of the run.
     #[serde(default)]
@@ -74,7 +75,7 @@ pub(super) struct Intervention {
 }
 
 /// Which runs to do again from which step.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Again {
     /// The flow.
@@ -102,7 +103,7 @@ pub(super) struct Again {
 }
 
 /// What an operation does to a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Plan {
     run: Id,
     /// Line by line, for a redo.
@@ -113,7 +114,7 @@ pub(super) struct Plan {
 }
 
 /// What is done to several runs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Plans {
     /// To how many something is done.
     count: u64,

@@ -10,6 +10,7 @@ use crate::outside::Outside;
 use crate::{Datum, Id};
 use crate::{Effects, Fault, FlowMove, Head, Kind, LiveMessage, Principal, Rows, Space, Statement, Tenant, Uri};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::future::Future;
@@ -247,7 +248,7 @@ impl From<Fault> for CommitError {
 }
 
 /// A message as it is stored: a CloudEvents 1.0 event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope {
     /// Its id.
     pub id: Id,
