@@ -51,6 +51,10 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Print the OpenAPI 3.1 document: what the functions answer to calls from outside
+    Openapi,
+    /// Print the AsyncAPI 3.0 document: which events happen, what they carry and who listens
+    Asyncapi,
     /// What waits, by target: how much, since when, what is held and what was given up
     Queues(How),
     /// Messages that were given up: look at them, put them back, throw them away
@@ -390,7 +394,11 @@ impl Cli {
             Command::Tenant { folder, .. } | Command::Owner(Owner { folder, .. }) => Some(folder),
             Command::Queues(how) | Command::Schedules(how) => Some(&how.folder),
             Command::Dead { how, .. } | Command::Flows { how, .. } => Some(&how.folder),
-            Command::Call(_) | Command::Map { .. } | Command::PaymentsSimulator(_) => None,
+            Command::Call(_)
+            | Command::Map { .. }
+            | Command::Openapi
+            | Command::Asyncapi
+            | Command::PaymentsSimulator(_) => None,
         }
     }
 

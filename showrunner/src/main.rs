@@ -16,9 +16,11 @@ mod readmes;
 mod settings;
 mod up;
 
+use callboard::contract::{About, asyncapi, openapi};
 use callboard::{Fault, Space};
 use clap::Parser;
 use cli::{Cli, Command, How, Operate};
+use serde_json::Value;
 use settings::Settings;
 use std::ffi::OsString;
 use std::io::Write;
@@ -62,6 +64,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
     match &cli.command {
         Command::Config { .. } => print(&config_table(&settings)),
         Command::Map { format } => print(&draw(&settings, *format)?),
+        Command::Openapi => print(&describe(&settings, |space, about| openapi(space, about, &|_| true))?),
+        Command::Asyncapi => print(&describe(&settings, asyncapi)?),
         Command::Up(arguments) => {
             log::start(&settings)?;
             block_on(up::run(&settings, arguments))?;
@@ -108,6 +112,14 @@ fn config_table(settings: &Settings) -> String {
     };
     let rows: String = settings.iter().map(row).collect();
     format!("{:width$}  {:wide$}  {:from$}  meaning\n{rows}", "setting", "value", "from")
+}
+
+fn describe(settings: &Settings, document: fn(&Space, &About) -> Value) -> Result<String, Fault> {
+    let space = Space::new(app::chosen_services(settings));
+    let space = space.map_err(|error| Fault::bad_input("start", error.to_string()))?;
+    let (title, version) = ("Showrunner".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    let about = About { title, version, origin: String::new(), mount: String::new() };
+    Ok(format!("{:#}\n", document(&space, &about)))
 }
 
 fn draw(settings: &Settings, format: cli::Format) -> Result<String, Fault> {

@@ -38,6 +38,17 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    /// The path as a JSON pointer into the body: `/items/2/name`.
+    pub fn pointer(&self) -> String {
+        if self.field == "body" {
+            return String::new();
+        }
+        let segments = self.field.split(['.', '[']).map(|segment| segment.trim_end_matches(']'));
+        segments.map(|segment| format!("/{}", segment.replace('~', "~0").replace('/', "~1"))).collect()
+    }
+}
+
 /// A failure with a stable code, a message for the caller and a detail for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -172,7 +183,8 @@ impl Fault {
             "instance": instance,
         });
         if !self.errors.is_empty() {
-            problem["errors"] = serde_json::json!(self.errors);
+            let told = |error: &FieldError| serde_json::json!({"field": error.field, "pointer": error.pointer(), "message": error.message});
+            problem["errors"] = self.errors.iter().map(told).collect();
         }
         problem
     }

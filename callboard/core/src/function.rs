@@ -151,7 +151,11 @@ where
 {
     fn call<'a>(&'a self, env: Env, msg: Msg) -> BoxFuture<'a, Result<Reply<Data>, Fault>> {
         Box::pin(async move {
-            let msg = Msg { head: msg.head, params: msg.params, data: In::read(msg.data)? };
+            let data = match &self.contract {
+                Some(contract) => contract.read(msg.data)?,
+                None => In::read(msg.data)?,
+            };
+            let msg = Msg { head: msg.head, params: msg.params, data };
             self.function.call(env, msg).await.and_then(write_body)
         })
     }

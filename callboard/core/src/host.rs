@@ -418,7 +418,7 @@ impl Host {
 }
 
 /// The policy: deny unless the row says who may, and this is one of them.
-fn permit(binding: &Binding, principal: &Principal) -> Result<(), Fault> {
+pub(crate) fn permit(binding: &Binding, principal: &Principal) -> Result<(), Fault> {
     let may = match (binding.who, principal) {
         (_, Principal::Service(_)) | (Who::Anyone, _) | (Who::SignedIn, Principal::Person { .. }) => true,
         (Who::Role(role), _) => principal.has_role(role),

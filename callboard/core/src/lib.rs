@@ -7,7 +7,7 @@
 
 mod answer;
 pub mod breaker;
-mod contract;
+pub mod contract;
 mod datum;
 mod delivery;
 mod effects;
@@ -34,7 +34,7 @@ mod space;
 mod uri;
 
 pub use answer::{Answer, AnswerBody};
-pub use contract::{Contract, Gives, Takes};
+pub use contract::{Contract, Gives, Notes, Takes};
 pub use datum::{Datum, Row, Rows, Statement};
 pub use effects::{
     BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, MESSAGE_BYTES_MAX, Operate, Otherwise,

@@ -1,6 +1,6 @@
 //! A service: one table of bindings, its tables and statements, its flows and settings. A value, not a trait.
 
-use crate::contract::Contract;
+use crate::contract::{Contract, Notes};
 use crate::function::{Erased, Function, Input, erase, erase_called};
 use crate::outside::Dependency;
 use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, When};
@@ -62,6 +62,8 @@ pub struct Binding {
     pub on_dead: OnDead,
     /// Whether an event reaches every running process, and not only one of them.
     pub is_every_node: bool,
+    /// What it says of the wire beside its types.
+    pub notes: Notes,
     pub(crate) function: Erased,
 }
 
@@ -160,6 +162,8 @@ pub struct Service {
     pub outside: Vec<Dependency>,
     /// How many days events of a kind are kept, where it is not the usual time.
     pub retention: Vec<(Kind, u32)>,
+    /// What it publishes: which kind of event, on which URIs, and with what.
+    pub publishes: Vec<(Kind, Pattern, Contract)>,
     /// Mistakes in the table, reported together at start.
     pub(crate) mistakes: Vec<String>,
 }
@@ -182,6 +186,7 @@ impl Service {
             tools: Vec::new(),
             retention: Vec::new(),
             outside: Vec::new(),
+            publishes: Vec::new(),
             mistakes: Vec::new(),
         }
     }
@@ -214,6 +219,7 @@ impl Service {
                 attempts_max: 8,
                 on_dead: OnDead::Skip,
                 is_every_node: false,
+                notes: Notes::default(),
                 function: erase_called(function),
             }),
             Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
@@ -221,7 +227,7 @@ impl Service {
         self
     }
 
-    fn last(mut self, change: impl FnOnce(&mut Binding)) -> Self {
+    pub(crate) fn last(mut self, change: impl FnOnce(&mut Binding)) -> Self {
         match self.bindings.last_mut() {
             Some(binding) => change(binding),
             None => self.mistakes.push(format!("{}: an option stands before the first row", self.name)),

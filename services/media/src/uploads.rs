@@ -11,6 +11,9 @@ use serde_json::json;
 /// An upload without progress for so long is removed.
 const AGE_MS_MAX: i64 = 24 * 3_600_000;
 
+/// Headers that say what of the protocol is spoken.
+pub(crate) const SPOKEN: &[&str] = &["tus-resumable", "tus-version", "tus-extension", "tus-max-size"];
+
 /// `options /uploads`, `options /uploads/{id}`: what of the protocol is spoken.
 pub(crate) async fn describe(env: Env, _: Msg<Data>) -> Result<Reply, Fault> {
     let reply = tus::answer(Reply::nothing()).header("tus-version", tus::VERSION);

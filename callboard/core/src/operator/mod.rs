@@ -1,6 +1,7 @@
 //! The operator's functions under `/-/`: an application describes itself by the same means by which it does everything else.
 
 mod dead;
+mod documents;
 mod runs;
 mod schedules;
 
@@ -20,6 +21,8 @@ pub fn service() -> Service {
     let functions = "who may read the table of functions: `owners`, or `anyone` as in a demo";
     Service::new(SERVICE)
         .on(Kind::Get, "/-/functions", list_functions, Who::Anyone, Stranger::NotFound)
+        .on(Kind::Get, "/openapi.json", documents::show_openapi, Who::Anyone, Stranger::Denied)
+        .on(Kind::Get, "/asyncapi.json", documents::show_asyncapi, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/queues", dead::queues, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/dead", dead::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/dead/{id}", dead::show, Who::SignedIn, Stranger::NotFound)
