@@ -32,6 +32,13 @@ pub(crate) const NODE: Tool = Tool {
     packages: ["nodejs npm", "nodejs npm", "nodejs npm", "nodejs npm", "node"],
 };
 
+pub(crate) const PYTHON: Tool = Tool {
+    name: "Python with venv",
+    purpose: "runs the validators and schemathesis on the application's documents",
+    is_there: is_python_there,
+    packages: ["python3 python3-venv", "python3", "python", "python3", "python@3.12"],
+};
+
 pub(crate) const POSTGRESQL: Tool = Tool {
     name: "PostgreSQL",
     purpose: "runs the tests on the records of many machines",
@@ -137,6 +144,13 @@ fn this_machine() -> Machine {
         has_sudo: process::find("sudo").is_some(),
         can_ask: std::io::stdin().is_terminal(),
     }
+}
+
+/// Debian has `python3` without what makes environments with pip.
+fn is_python_there() -> bool {
+    let mut python = process::command("python3", Path::new("."));
+    process::read(python.args(["-c", "import ensurepip, venv, sys; print(sys.version_info >= (3, 10))"])).as_deref()
+        == Some("True")
 }
 
 fn is_node_there() -> bool {

@@ -11,7 +11,7 @@ pub(super) fn header_parameter(name: &str) -> Value {
         "if-none-match" => (false, json!({"type": "string"}), "The `ETag` that is known: 304 where it is still that."),
         "idempotency-key" => (
             false,
-            json!({"type": "string", "minLength": 1, "maxLength": KEY_BYTES_MAX, "pattern": "^[!#-~]+$"}),
+            json!({"type": "string", "minLength": 1, "maxLength": KEY_BYTES_MAX, "pattern": "^(\"[!#-~]+\"|[!#-~]+)$"}),
             "Names this request of whoever is signed in: sent again it gets the first answer and takes effect once.",
         ),
         "tus-resumable" => (true, json!({"const": "1.0.0"}), "The version of tus that is spoken."),

@@ -236,6 +236,10 @@ fn query(input: &Value) -> Vec<Value> {
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         let mut parameter =
             json!({"name": name, "in": "query", "required": required.contains(&name.as_str()), "schema": schema});
+        if !required.contains(&name.as_str()) {
+            // A form sends fields that nobody filled in.
+            parameter["allowEmptyValue"] = true.into();
+        }
         if let Some(description) = description {
             parameter["description"] = description;
         }
