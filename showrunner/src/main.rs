@@ -12,6 +12,8 @@ mod map;
 mod operate;
 mod payments_simulator;
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod readmes;
 mod settings;
 mod up;

@@ -42,7 +42,9 @@ pub(crate) async fn find(env: Env, msg: Msg<Empty>) -> Result<Reply<Episode>, Fa
 pub(crate) struct NewEpisode {
     season: Option<i64>,
     number: Option<i64>,
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: String,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     #[serde(default)]
     short_text: String,
     #[serde(default)]
@@ -120,7 +122,9 @@ fn numbered_by(effects: &mut Effects, row: EpisodeRow) -> Value {
 pub(crate) struct Change {
     season: Option<i64>,
     number: Option<i64>,
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: Option<String>,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     short_text: Option<String>,
     long_text: Option<String>,
     tags: Option<Vec<String>>,

@@ -18,6 +18,7 @@ mod slug;
 mod text;
 mod visibility;
 
+use callboard::contract::Changed;
 use callboard::{Kind, Service, Stranger, Who, event};
 
 /// The service.
@@ -52,6 +53,13 @@ pub fn service() -> Service {
         .on(event("ready"), "/assets/{id}", media::follow, Who::Services, NotFound)
         .on(event("failed"), "/assets/{id}", media::follow, Who::Services, NotFound)
         .on(event("removed"), "/assets/{id}", media::follow, Who::Services, NotFound)
+        .publishes::<Changed>(event("created"), "/series/{id}")
+        .publishes::<Changed>(event("changed"), "/series/{id}")
+        .publishes::<Changed>(event("deleted"), "/series/{id}")
+        .publishes::<Changed>(event("created"), "/episodes/{id}")
+        .publishes::<Changed>(event("changed"), "/episodes/{id}")
+        .publishes::<Changed>(event("deleted"), "/episodes/{id}")
+        .publishes::<Changed>(event("changed"), "/series/{id}/seasons/{number}")
         .tenants_tables(&["series", "series_slug", "series_genre", "season", "episode"])
         .migration("0001_catalogue", include_str!("../migrations/0001_catalogue.sql"))
         .migration("0002_members_listed", include_str!("../migrations/0002_members_listed.sql"))

@@ -20,6 +20,7 @@ const EPISODES_PAGE: u32 = 500;
 pub(crate) struct Wanted {
     season: Option<i64>,
     after: Option<String>,
+    #[schemars(range(min = 1, max = 500), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
 }
 

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
     genre: Option<String>,
 }
@@ -87,7 +88,9 @@ pub(crate) async fn find(env: Env, msg: Msg<Empty>) -> Result<Reply<Found>, Faul
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSeries {
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: String,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     #[serde(default)]
     short_text: String,
     #[serde(default)]
@@ -174,7 +177,9 @@ fn list_genres(effects: Effects, series: &Series) -> Effects {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: Option<String>,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     short_text: Option<String>,
     long_text: Option<String>,
     genres: Option<Vec<String>>,

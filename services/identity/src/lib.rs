@@ -13,7 +13,8 @@ mod password;
 mod records;
 mod sessions;
 
-use callboard::{Kind, Service, Stranger, Who};
+use callboard::contract::Changed;
+use callboard::{Kind, Service, Stranger, Who, event};
 
 /// The service.
 pub fn service() -> Service {
@@ -36,6 +37,10 @@ pub fn service() -> Service {
         .reads(&["if-match"])
         .on(Kind::Delete, "/members/{id}", members::remove, Who::Role("owner"), Stranger::Denied)
         .reads(&["if-match"])
+        .publishes::<Changed>(event("created"), "/members/{id}")
+        .publishes::<Changed>(event("changed"), "/members/{id}")
+        .publishes::<Changed>(event("deleted"), "/members/{id}")
+        .publishes::<Changed>(event("deleted"), "/sessions/{id}")
         .tenants_tables(&["account", "ownership", "session", "attempt"])
         .migration("0001_identity", include_str!("../migrations/0001_identity.sql"))
         .statements(records::ALL)

@@ -16,6 +16,7 @@ pub(crate) struct Page {
     #[serde(default)]
     after: String,
     #[serde(default = "usual_limit")]
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "members.limit"))]
     limit: usize,
 }
 

@@ -28,6 +28,7 @@ pub mod source;
 mod tus;
 mod uploads;
 
+use callboard::contract::Changed;
 use callboard::{Kind, Service, Stranger, Values, Who, event};
 
 /// The service.
@@ -67,6 +68,16 @@ pub fn service() -> Service {
         .on(event("delayed"), "/flows/publish/{run}", publish::delay, Who::Services, NotFound)
         .on(event("undone"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
         .on(event("undo_stuck"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
+        .publishes::<model::News>(event("processing"), "/assets/{id}")
+        .publishes::<model::News>(event("playable"), "/assets/{id}")
+        .publishes::<model::News>(event("ready"), "/assets/{id}")
+        .publishes::<model::News>(event("failed"), "/assets/{id}")
+        .publishes::<model::News>(event("removed"), "/assets/{id}")
+        .publishes::<model::Revoked>(event("revoked"), "/assets/{id}")
+        .publishes::<model::Arrived>(event("completed"), "/uploads/{id}")
+        .publishes::<Changed>(event("created"), "/uploads/{id}")
+        .publishes::<Changed>(event("deleted"), "/uploads/{id}")
+        .publishes::<Changed>(event("deleted"), "/episodes/{id}/asset")
         .flow(publish::flow())
         .flow(exposure::flow())
         .flow(removal::flow())

@@ -14,6 +14,7 @@ mod tipping;
 mod tips;
 mod webhook;
 
+use callboard::contract::Changed;
 use callboard::{Kind, Service, Stranger, Who, event};
 
 /// The service.
@@ -41,6 +42,11 @@ pub fn service() -> Service {
         .on(event("undo_stuck"), "/flows/tip/{run}", tipping::get_stuck, Who::Services, NotFound)
         .on(event("delayed"), "/flows/refund/{run}", tipping::delay, Who::Services, NotFound)
         .on(event("undone"), "/flows/refund/{run}", refund::fail, Who::Services, NotFound)
+        .publishes::<Changed>(event("created"), "/tips/{id}")
+        .publishes::<Changed>(event("changed"), "/tips/{id}")
+        .publishes::<model::News>(event("received"), "/tips/{id}")
+        .publishes::<model::News>(event("refunded"), "/tips/{id}")
+        .publishes::<Changed>(event("changed"), "/payments/offer")
         .flow(tipping::flow())
         .flow(refund::flow())
         .tenants_tables(&["tip_offer", "tip", "ledger_entry", "ledger_line", "payment_event"])

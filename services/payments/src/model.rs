@@ -9,6 +9,16 @@ use serde::{Deserialize, Serialize};
 /// Longest note, in characters.
 pub(crate) const NOTE_CHARS_MAX: usize = 200;
 
+/// What others hear of a tip that was received or given back.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct News {
+    pub(crate) uri: Uri,
+    pub(crate) series: String,
+    /// In the currency's smallest unit.
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+}
+
 /// Where a tip stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -207,6 +207,7 @@ pub(crate) async fn read(env: Env, msg: Msg<Empty>) -> Result<Reply<View>, Fault
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
 }
 

@@ -11,7 +11,8 @@ mod records;
 mod registry;
 mod svg;
 
-use callboard::{Kind, Service, Stranger, Who};
+use callboard::contract::Changed;
+use callboard::{Kind, Service, Stranger, Who, event};
 
 /// The service.
 pub fn service() -> Service {
@@ -28,6 +29,10 @@ pub fn service() -> Service {
         .on(Kind::Post, "/tenants/{name}/hosts", hosts::add, Who::Services, Stranger::NotFound)
         .answers(&[201])
         .on(Kind::Delete, "/tenants/{name}/hosts/{host}", hosts::remove, Who::Services, Stranger::NotFound)
+        .publishes::<Changed>(event("changed"), "/tenant")
+        .publishes::<Changed>(event("created"), "/tenants/{name}")
+        .publishes::<Changed>(event("created"), "/tenants/{name}/hosts/{host}")
+        .publishes::<Changed>(event("deleted"), "/tenants/{name}/hosts/{host}")
         .shared_tables(&["tenant", "tenant_host"])
         .migration("0001_tenants", include_str!("../migrations/0001_tenants.sql"))
         .statements(records::ALL)

@@ -55,6 +55,7 @@ async fn require_watching(env: &Env, episode: &str) -> Result<(), Fault> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
 }
 

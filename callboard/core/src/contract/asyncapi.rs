@@ -118,3 +118,39 @@ fn name_of(pattern: &str, kind: &str) -> String {
     parts.push(kind.to_owned());
     parts.join(".")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Changed;
+    use crate::{Fault, Msg, Reply, Service, Stranger, Who, event};
+
+    async fn follow(_: Msg<Value>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing())
+    }
+
+    #[test]
+    fn a_channel_says_what_an_event_carries_and_who_listens() {
+        let films = Service::new("films").publishes::<Changed>(event("changed"), "/films/{id}");
+        let watching = Service::new("watching")
+            .on(event("changed"), "/films/{id}", follow, Who::Services, Stranger::NotFound)
+            .on(event("undone"), "/flows/cut/{run}", follow, Who::Services, Stranger::NotFound);
+        let space = Space::new(vec![films, watching]).expect("they fit");
+        let about = About {
+            title: "Films".into(),
+            version: "1".into(),
+            origin: "http://films.test".into(),
+            mount: String::new(),
+        };
+        let document = asyncapi(&space, &about);
+        let names: Vec<&String> = document["channels"].as_object().expect("channels").keys().collect();
+        assert_eq!(names, ["films.id.changed", "flows.cut.run.undone"]);
+        assert_eq!(document["channels"]["films.id.changed"]["address"], "/films/{id}");
+        let payload = &document["components"]["messages"]["films.id.changed"]["payload"];
+        assert_eq!(payload["required"], json!(["uri", "version"]));
+        let actions: Vec<&Value> =
+            document["operations"].as_object().expect("operations").values().map(|one| &one["action"]).collect();
+        assert_eq!(actions, ["receive", "receive", "send"]);
+        assert_eq!(document["servers"]["live"]["host"], "films.test");
+    }
+}

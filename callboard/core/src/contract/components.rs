@@ -44,7 +44,7 @@ impl Components {
         defs.iter().find(is_taken).map(|(name, _)| name.clone())
     }
 
-    /// Adds a schema under a name of its own; gives the reference to it.
+    /// Adds a schema under a name of its own.
     pub(super) fn add(&mut self, name: &str, schema: Value) {
         self.schemas.insert(name.to_owned(), schema);
     }
@@ -84,4 +84,27 @@ fn renamed(schema: &Value, names: &Map<String, Value>) -> Value {
 /// A schema in which what it names under `$defs` is reachable; the root of it where it is only a name for one of them.
 pub(super) fn root_of(schema: &Value) -> &Value {
     schema.get("$ref").and_then(Value::as_str).and_then(|place| resolve(schema, place)).unwrap_or(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn named(schema: Value) -> Value {
+        json!({"properties": {"at": {"$ref": "#/$defs/Place"}}, "$defs": {"Place": schema}})
+    }
+
+    #[test]
+    fn a_type_stands_once_and_another_of_its_name_beside_it() {
+        let mut components = Components::default();
+        let first = components.take("films", "films.list", named(json!({"type": "string"})));
+        let same = components.take("films", "films.make", named(json!({"type": "string"})));
+        let other = components.take("films", "films.move", named(json!({"type": "integer"})));
+        assert_eq!(first, same);
+        assert_eq!(first["properties"]["at"]["$ref"], "#/components/schemas/films.Place");
+        assert_eq!(other["properties"]["at"]["$ref"], "#/components/schemas/films.move.Place");
+        assert_eq!(components.look_up(&other["properties"]["at"]), &json!({"type": "integer"}));
+        assert_eq!(components.into_value().as_object().map(Map::len), Some(2));
+    }
 }

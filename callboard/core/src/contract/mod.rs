@@ -3,6 +3,7 @@
 mod asyncapi;
 mod check;
 mod components;
+pub mod growth;
 mod headers;
 mod input;
 mod notes;

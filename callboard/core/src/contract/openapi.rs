@@ -280,3 +280,122 @@ fn body(input: &Value, components: &Components) -> Value {
     let is_required = root["required"].as_array().is_some_and(|fields| !fields.is_empty());
     json!({"required": is_required, "content": {"application/json": {"schema": input}}})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Data, Empty, Fault, Msg, Reply, event};
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Wanted {
+        /// Most films.
+        limit: Option<u32>,
+        genre: String,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Film {
+        title: String,
+        mood: Mood,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    enum Mood {
+        Bright,
+        Dark,
+    }
+
+    async fn list(_: Msg<Wanted>) -> Result<Reply<Vec<Film>>, Fault> {
+        Ok(Reply::ok(Vec::new()))
+    }
+
+    async fn make(msg: Msg<Film>) -> Result<Reply<Film>, Fault> {
+        Ok(Reply::ok(msg.data))
+    }
+
+    async fn remove(_: Msg<Empty>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing())
+    }
+
+    async fn store(_: Msg<Data>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing())
+    }
+
+    fn space() -> Space {
+        let films = Service::new("films")
+            .on(Kind::Get, "/films", list, Who::Anyone, Stranger::Denied)
+            .on(Kind::Post, "/films", make, Who::Role("editor"), Stranger::Denied)
+            .answers(&[201])
+            .on(Kind::Delete, "/films/{id}", remove, Who::SignedIn, Stranger::NotFound)
+            .reads(&["if-match"])
+            .on(Kind::Put, "/films/{film}", store, Who::SignedIn, Stranger::Denied)
+            .takes("video/mp4")
+            .on(Kind::Get, "/films/{id}/facts", remove, Who::Services, Stranger::NotFound)
+            .on(event("deleted"), "/films/{id}", remove, Who::Services, Stranger::NotFound)
+            .on(Kind::Page, "/films", remove, Who::Anyone, Stranger::Denied);
+        Space::new(vec![films]).expect("it fits")
+    }
+
+    fn document() -> Value {
+        let about = About { title: "Films".into(), version: "1".into(), origin: String::new(), mount: "/@demo".into() };
+        openapi(&space(), &about, &|_| true)
+    }
+
+    fn statuses(operation: &Value) -> Vec<&str> {
+        operation["responses"].as_object().expect("responses").keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn it_holds_what_may_be_called_from_outside_and_nothing_else() {
+        let document = document();
+        let paths: Vec<(&String, Vec<&String>)> = document["paths"]
+            .as_object()
+            .expect("paths")
+            .iter()
+            .map(|(path, operations)| (path, operations.as_object().expect("operations").keys().collect()))
+            .collect();
+        assert_eq!(format!("{paths:?}"), r#"[("/films", ["get", "post"]), ("/films/{id}", ["delete", "put"])]"#);
+        assert_eq!(document["servers"][0]["url"], "/@demo/api");
+        assert_eq!(document, self::document(), "the same tables make the same document");
+    }
+
+    #[test]
+    fn statuses_follow_from_the_row() {
+        let paths = &document()["paths"];
+        assert_eq!(statuses(&paths["/films"]["get"]), ["200", "304", "400", "404", "429", "503"]);
+        let made = &paths["/films"]["post"];
+        assert_eq!(statuses(made), ["201", "400", "401", "403", "404", "409", "413", "415", "429", "503"]);
+        let removed = &paths["/films/{id}"]["delete"];
+        assert_eq!(
+            statuses(removed),
+            ["204", "400", "403", "404", "409", "412", "413", "429", "503"],
+            "no 401: it is hidden"
+        );
+    }
+
+    #[test]
+    fn queries_bodies_and_types_are_those_of_the_functions() {
+        let document = document();
+        let list = &document["paths"]["/films"]["get"];
+        let (genre, limit) = (&list["parameters"][0], &list["parameters"][1]);
+        assert_eq!((&genre["name"], &genre["required"]), (&json!("genre"), &json!(true)));
+        let bounds = json!({"type": "integer", "format": "uint32", "minimum": 0, "maximum": u32::MAX});
+        assert_eq!((&limit["schema"], &limit["description"]), (&bounds, &json!("Most films.")));
+        let body = &document["paths"]["/films"]["post"]["requestBody"];
+        let film = &body["content"]["application/json"]["schema"];
+        assert_eq!(film["properties"]["mood"]["$ref"], "#/components/schemas/films.Mood");
+        assert_eq!(document["components"]["schemas"]["films.Mood"]["enum"], json!(["Bright", "Dark"]));
+        let part = &document["paths"]["/films/{id}"]["put"]["requestBody"]["content"];
+        assert_eq!(part["video/mp4"]["schema"]["format"], "binary");
+    }
+
+    #[test]
+    fn what_is_hidden_from_the_caller_is_left_out() {
+        let about = About { title: String::new(), version: String::new(), origin: String::new(), mount: String::new() };
+        let document = openapi(&space(), &about, &|binding| binding.stranger == Stranger::Denied);
+        assert!(document["paths"]["/films/{id}"].get("delete").is_none(), "{document:#}");
+    }
+}
