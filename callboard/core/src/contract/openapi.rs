@@ -211,11 +211,9 @@ impl Operation<'_> {
             statuses.extend([401, 403]);
         }
         if !kind.is_safe() {
-            // Another site may not ask for a change; others may make one at the same time; a body may be too large.
-            statuses.extend([403, 409, 413]);
-        }
-        if !kind.is_safe() && self.binding.contract().takes() != Takes::Nothing {
-            statuses.push(415);
+            // Another site may not ask for a change; others may make one at the same time; a body may be too large, or of a
+            // media type that nobody reads, even where it is not looked at.
+            statuses.extend([403, 409, 413, 415]);
         }
         if notes.reads.iter().any(|name| matches!(*name, "if-match" | "tus-resumable")) {
             statuses.push(412);
@@ -371,7 +369,7 @@ mod tests {
         let removed = &paths["/films/{id}"]["delete"];
         assert_eq!(
             statuses(removed),
-            ["204", "400", "403", "404", "409", "412", "413", "429", "503"],
+            ["204", "400", "403", "404", "409", "412", "413", "415", "429", "503"],
             "no 401: it is hidden"
         );
     }
