@@ -3,6 +3,7 @@
 use crate::breaker::Watched;
 use crate::flow::StepCall;
 use crate::host::Inner;
+use crate::invocation::{Open, Used};
 use crate::outside::{Dependency, Origin, Request, Response};
 use crate::ports::{Blobs, Exec, Exited, Folder, Operations, Read};
 use crate::{
@@ -25,6 +26,7 @@ pub struct Env {
     pub(crate) service: usize,
     pub(crate) is_relay: bool,
     pub(crate) step: Option<StepCall>,
+    pub(crate) open: Arc<Open>,
 }
 
 impl Env {
@@ -85,7 +87,8 @@ impl Env {
     /// # Errors
     /// As [`Env::query`].
     pub async fn query_many(&self, reads: Vec<Read>) -> Result<Vec<Rows>, Fault> {
-        self.inner.ports.records.query(&self.head.tenant, reads).await
+        let used = reads.clone();
+        self.open.wait(Used::Records(&used), self.inner.ports.records.query(&self.head.tenant, reads)).await
     }
 
     /// Reads a resource of any service, with the authority of whoever acts: `env.call("/series?limit=20")`.
@@ -108,7 +111,7 @@ impl Env {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let data = if query.is_empty() { Data::EMPTY } else { Data::form(query.to_owned()) };
         let msg = self.message(Kind::Get, Uri::parse(path)?, data, principal)?;
-        let answer = Box::pin(Host { inner: self.inner.clone() }.run(msg)).await?;
+        let answer = self.run(msg).await?;
         match answer.body {
             AnswerBody::Bytes { bytes, .. } => serde_json::from_slice(&bytes).map_err(|error| {
                 Fault::bug(format!("the answer of {uri} is not what {} expects: {error}", self.service_name()))
@@ -130,7 +133,15 @@ impl Env {
         }
         let mut msg = self.message(kind, uri, data, self.head.principal.clone())?;
         msg.head_mut().meta.clone_from(&self.head.meta);
-        Box::pin(Host { inner: self.inner.clone() }.run(msg)).await
+        self.run(msg).await
+    }
+
+    /// Runs another function and waits for it.
+    async fn run(&self, msg: Msg) -> Result<Answer, Fault> {
+        let (kind, uri) = (msg.kind.clone(), msg.uri.clone());
+        let service = self.inner.space.binding_for(&kind, &uri).map_or("", |(service, _)| service.name);
+        let used = Used::Call { kind: &kind, uri: &uri, service };
+        self.open.wait(used, Box::pin(Host { inner: self.inner.clone() }.run(msg))).await
     }
 
     /// As [`Env::relay`], for a change that is made only if the resource still has this version.
@@ -153,6 +164,7 @@ impl Env {
         head.source = Cow::Owned(format!("service/{}", self.service_name()));
         head.principal = principal;
         head.correlation = self.head.correlation;
+        head.trace = self.open.trace();
         head.causation = Some(self.head.id);
         head.hops = self.head.hops + 1;
         head.deadline_ms = self.head.deadline_ms;
@@ -198,7 +210,7 @@ impl Env {
 
     /// Blobs. Only steps of a flow may change them.
     pub fn blobs(&self) -> &dyn Blobs {
-        &*self.inner.ports.blobs
+        &*self.open
     }
 
     /// Runs a program of this machine. Only steps of a flow should.
@@ -210,7 +222,7 @@ impl Env {
         if !self.inner.space.services[self.service].tools.contains(&exec.tool) {
             return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
         }
-        self.inner.ports.machine.exec(exec).await
+        self.open.wait(Used::Tool(exec.tool), self.inner.ports.machine.exec(exec)).await
     }
 
     /// Calls a system outside that the service declared. Only steps of a flow may: a step is repeated with the same key until it
@@ -239,7 +251,8 @@ impl Env {
         let leave = breakers.with(setting, |breaker| breaker.ask(clock.now_ms()));
         let leave = leave.map_err(|wait_ms| away(when_away, wait_ms))?;
         let mut watched = Watched { breakers, dependency: setting, leave, clock, is_alive: false };
-        let result = self.inner.ports.outside.fetch(origin, request).await;
+        let used = Used::Outside(setting);
+        let result = self.open.wait(used, self.inner.ports.outside.fetch(origin, request)).await;
         watched.is_alive = result.as_ref().is_ok_and(Response::is_alive);
         result
     }

@@ -17,6 +17,16 @@ impl Id {
         Self(uuid::Builder::from_unix_timestamp_millis(time_ms.max(0).unsigned_abs(), &random).into_uuid())
     }
 
+    /// The id with these 128 bits, such as a trace that began elsewhere.
+    pub fn from_u128(bits: u128) -> Self {
+        Self(Uuid::from_u128(bits))
+    }
+
+    /// Its 128 bits.
+    pub fn as_u128(&self) -> u128 {
+        self.0.as_u128()
+    }
+
     /// The all-zero id, for messages that have no cause.
     pub fn nil() -> Self {
         Self(Uuid::nil())

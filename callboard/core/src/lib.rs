@@ -19,6 +19,7 @@ mod handler;
 mod host;
 mod housekeeping;
 mod id;
+pub mod invocation;
 mod msg;
 mod once;
 pub mod operator;

@@ -1,5 +1,6 @@
 //! The one message: a CloudEvents 1.0 event with the attributes of its caller, as a function receives it.
 
+use crate::invocation::Trace;
 use crate::{Fault, Id, Secret, Uri};
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -323,6 +324,8 @@ pub struct Head {
     pub correlation: Id,
     /// The message that caused this one.
     pub causation: Option<Id>,
+    /// Where it stands in the trace of its correlation id.
+    pub trace: Trace,
     /// How often this message was tried before, plus one.
     pub attempt: u32,
     /// How many messages led here; over 16 the message is a loop.
@@ -376,6 +379,7 @@ impl Msg {
             principal: Principal::Nobody,
             correlation: id,
             causation: None,
+            trace: Trace::default(),
             attempt: 1,
             hops: 0,
             deadline_ms: None,

@@ -224,6 +224,7 @@ impl Host {
             principal: Principal::Service(service.name.into()),
             correlation: id,
             causation: None,
+            traceparent: None,
             hops: 0,
             data,
             dataref: None,

@@ -1,6 +1,7 @@
 //! The state of one run of a flow, as it is stored.
 
 use super::{Failure, Flow, Place, Step};
+use crate::invocation::Traceparent;
 use crate::{Id, Principal, Tenant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct Run {
     pub principal: Principal,
     /// Ties it to what started it.
     pub correlation: Id,
+    /// The invocation that started it, where somebody looks at its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
     /// Its input.
     pub input: Value,
     /// Where it stands.

@@ -5,6 +5,7 @@ use super::{
     Flow, FlowEvent, FlowMove, FlowTarget, Goal, ItemState, Part, Run, Status, StepCall, StepKind, StepRow, Undo, What,
 };
 use crate::host::Call;
+use crate::invocation::Open;
 use crate::ports::{Commit, CommitError, DeadReason, Delivery, Fate, Settle};
 use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, RUN_KEY_BYTES_MAX, Retry, WaitName};
 use serde_json::Value;
@@ -93,7 +94,8 @@ impl Host {
             is_passing: self.flow_at(at).is_passing(step, part),
             ..call
         };
-        let call = Call { service: at.service, function, binding: None, settle, step: Some(call) };
+        let flow = Some(self.flow_at(at).name);
+        let call = Call { service: at.service, function, binding: None, settle, step: Some(call), flow };
         self.execute(call, msg).await.map(drop)
     }
 
@@ -215,7 +217,13 @@ impl Host {
         self.commit_move(service, head, Some(FlowMove::Event { run, event }), None).await.map(drop)
     }
 
-    pub(crate) fn flow_moves(&self, service: usize, head: &Head, effects: &Effects) -> Result<Vec<FlowMove>, Fault> {
+    pub(crate) fn flow_moves(
+        &self,
+        service: usize,
+        head: &Head,
+        effects: &Effects,
+        open: &Open,
+    ) -> Result<Vec<FlowMove>, Fault> {
         let service = &self.inner.space.services[service];
         let find = |name: &str| {
             let found = service.flows.iter().find(|flow| flow.name == name);
@@ -244,6 +252,7 @@ impl Host {
                 entity,
                 principal: head.principal.clone(),
                 correlation: head.correlation,
+                traceparent: open.traceparent(),
                 input: start.input.clone(),
                 status: Status::Running,
                 goal: Goal::Forward,

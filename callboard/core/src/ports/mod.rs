@@ -6,6 +6,7 @@ pub use operations::{
     DeadFilter, DeadLetter, DeadReason, Operations, PAGE_MAX, Page, Queue, RunFilter, RunHistory, RunSummary, Tick,
 };
 
+use crate::invocation::Traceparent;
 use crate::outside::Outside;
 use crate::{Datum, Id};
 use crate::{Effects, Fault, FlowMove, Head, Kind, LiveMessage, Principal, Rows, Space, Statement, Tenant, Uri};
@@ -17,7 +18,8 @@ use std::future::Future;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 /// A boxed future, `Send`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -55,6 +57,11 @@ pub struct Ports {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now_ms(&self) -> i64;
+    /// Nanoseconds since some moment, for durations: it never goes back.
+    fn monotonic_ns(&self) -> u64 {
+        static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(BEGIN.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Randomness.
@@ -272,6 +279,9 @@ pub struct Envelope {
     /// What caused it.
     #[serde(rename = "causationid")]
     pub causation: Option<Id>,
+    /// Where it stands in its trace, where somebody looks at that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
     /// How many messages led here.
     pub hops: u8,
     /// What it carries; nothing where a blob carries it.

@@ -244,6 +244,7 @@ pub(crate) fn envelope(kind: &'static str, data: Value) -> Envelope {
         tenant: Tenant::new("demo"),
         principal: Principal::Nobody,
         correlation: id(),
+        traceparent: None,
         causation: None,
         hops: 0,
         data,

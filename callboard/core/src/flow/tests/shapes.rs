@@ -153,6 +153,7 @@ pub(super) fn new_run(flow: &Flow) -> Run {
         entity: None,
         principal: Principal::Nobody,
         correlation: Id::nil(),
+        traceparent: None,
         input: Value::Null,
         status: Status::Running,
         goal: Goal::Forward,
