@@ -1,6 +1,8 @@
 //! Assembly: which services there are, which engines stand behind them, in one process.
 
+use crate::cost::{self, Traffic};
 use crate::settings::Settings;
+use callboard::outside::Nobody;
 use callboard::ports::{LEASE_MS, Ports, Records};
 use callboard::{Fault, Host, Service, SigningKey, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
@@ -11,6 +13,7 @@ use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
 use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
+use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
 use callboard_handlers::{Authenticate, Idempotency};
 use std::collections::HashMap;
@@ -64,6 +67,7 @@ pub(crate) fn chosen_services(settings: &Settings) -> Vec<Service> {
 pub(crate) struct App {
     pub(crate) host: Host,
     pub(crate) folder: DataFolder,
+    pub(crate) traffic: Arc<Traffic>,
 }
 
 /// Opens a data folder that is there already.
@@ -98,22 +102,47 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
         outside: Arc::new(HttpOutside::new()),
     };
-    let assets = NAMES
-        .iter()
-        .map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}")))
-        .collect::<HashMap<_, _>>();
+    let recordings = FileRecordings::open(&folder.join("recordings"), Limits::default(), Arc::new(SystemClock))?;
+    let traffic = Traffic::open(&folder.join("traffic.json"));
     let host = Host::builder(ports)
         .services(chosen_services(settings))
+        .service(cost::service(traffic.clone()))
+        .recorder(Arc::new(recordings))
+        .observer(traffic.clone())
         .home(Tenant::new(settings.get("tenant")))
         .tenants(Uri::parse("/tenants")?)
         .handler(Authenticate::new())
         .handler(Idempotency)
         .settings(settings.for_services())
-        .assets(assets)
+        .assets(assets())
         .key(signing_key(&folder.join("key"))?)
         .build()
         .await?;
-    Ok(App { host, folder })
+    Ok(App { host, folder, traffic })
+}
+
+/// The application on nothing: records and blobs in memory, nobody outside. What is replayed there changes nothing.
+///
+/// # Errors
+/// What is wrong with the settings or the services.
+pub(crate) async fn on_the_desk(settings: &Settings) -> Result<Host, Fault> {
+    let entropy = Arc::new(SystemEntropy::new());
+    let ports = Ports {
+        records: Arc::new(Sqlite::new(sqlite::Options { file: None, readers: 0 }, entropy.clone())),
+        blobs: Arc::new(LocalBlobs::in_memory()),
+        live: Arc::new(LocalLive::new()),
+        clock: Arc::new(SystemClock),
+        entropy,
+        machine: Arc::new(LocalMachine::new(&std::env::temp_dir().join("showrunner-replay"))?),
+        outside: Arc::new(Nobody),
+    };
+    let host = Host::builder(ports).services(all_services()).home(Tenant::new(settings.get("tenant")));
+    host.settings(settings.for_services()).assets(assets()).build().await
+}
+
+/// Addresses of built files by their logical names.
+fn assets() -> HashMap<String, String> {
+    NAMES.iter().map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}"))).collect()
 }
 
 /// The records: on PostgreSQL where its address is set, otherwise in the data folder.

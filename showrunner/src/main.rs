@@ -4,8 +4,10 @@ mod app;
 mod call;
 mod channels;
 mod cli;
+mod cost;
 mod demo;
 mod drawings;
+mod invocations;
 mod log;
 mod manual;
 mod map;
@@ -15,6 +17,7 @@ mod payments_simulator;
 mod promises;
 #[cfg(test)]
 mod readmes;
+mod replay;
 mod settings;
 mod up;
 
@@ -77,6 +80,14 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         Command::Schedules(how) => print(&operate(&settings, &Operate::Schedules, how)?),
         Command::Dead { how, asked } => print(&operate(&settings, &Operate::Dead(asked.clone()), how)?),
         Command::Flows { how, asked } => print(&operate(&settings, &Operate::Flows(asked.clone()), how)?),
+        Command::Invocations(asked) => print(&block_on(invocations::run(&settings, asked))?),
+        Command::Invocation { id, .. } => print(&block_on(invocations::show(&settings, id))?),
+        Command::Cost(asked) => print(&block_on(cost::run(&settings, asked))?),
+        Command::Replay(asked) => {
+            let (text, is_same) = block_on(replay::run(&settings, asked))?;
+            print(&text);
+            return Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Call(arguments) => {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });

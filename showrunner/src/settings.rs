@@ -1,5 +1,6 @@
 //! Every setting, its value and where it came from: flag, environment, `showrunner.toml`, default.
 
+use crate::cost::read_memory;
 use crate::log::read_filter;
 use callboard::{Fault, Service, Values};
 use std::collections::{BTreeMap, HashMap};
@@ -41,6 +42,12 @@ const OWN: &[Own] = &[
     own("platform", "localhost", "host name below which channels have `{channel}.{platform}`"),
     own("log", "info", "what is logged: error, warn, info, debug, or a filter such as `media=debug`"),
     own("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
+    own("cost_memory_mb", "512", "memory that a function is assumed to have, for `cost`"),
+    own(
+        "cost_memory",
+        "",
+        "memory of single services or functions in megabytes, for `cost`: `media=2048, catalogue::series=256`",
+    ),
     own("proxies", "", "IP addresses whose X-Forwarded-* headers are believed, separated by commas"),
 ];
 
@@ -243,6 +250,11 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
         "log" => read_filter(value).map(drop),
         "log_format" => Values::OneOf(&["human", "json", "auto"]).check(value),
         "proxies" => read_addresses(value).map(drop),
+        "cost_memory" => read_memory(value).map(drop),
+        "cost_memory_mb" => refuse_unless(
+            value.parse::<u64>().is_ok_and(|mb| (128..=10_240).contains(&mb)),
+            "write 128 to 10240 megabytes",
+        ),
         _ => Ok(()),
     }
 }

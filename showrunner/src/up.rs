@@ -29,6 +29,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let app = app::open(settings).await?;
     let (stop, stopped) = watch::channel(false);
     let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
+    tokio::spawn(app.traffic.clone().keep_saved());
     let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
     let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped)));
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;

@@ -5,7 +5,7 @@ use crate::breaker::Breakers;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
 use crate::housekeeping;
-use crate::invocation::{Ending, Log, Observer, Open};
+use crate::invocation::{Capture, Ending, Log, Observer, Open, Recorder};
 use crate::once::kept;
 use crate::outside::Outside;
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
@@ -75,6 +75,7 @@ pub struct HostBuilder {
     home: Tenant,
     tenants: Option<Uri>,
     observers: Vec<Arc<dyn Observer>>,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl HostBuilder {
@@ -142,6 +143,13 @@ impl HostBuilder {
         self
     }
 
+    /// Who keeps invocations that are captured wholly, as the setting `callboard.capture` says; without one none are.
+    #[must_use]
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
     /// The key that signs passes.
     #[must_use]
     pub fn key(mut self, key: SigningKey) -> Self {
@@ -164,9 +172,10 @@ impl HostBuilder {
         };
         let mut seed = [0; 8];
         self.ports.entropy.fill_secret(&mut seed);
+        let capture = self.recorder.and_then(|recorder| Capture::new(recorder, &space, &self.settings));
         let inner = Inner {
             space,
-            invocations: Log::new(u64::from_le_bytes(seed), self.observers),
+            invocations: Log::new(u64::from_le_bytes(seed), self.ports.clock.now_ms(), self.observers, capture),
             retention,
             log_end: Mutex::new(log_end),
             ports: self.ports,
@@ -211,6 +220,7 @@ impl Host {
             home: Tenant::only(),
             tenants: None,
             observers: Vec::new(),
+            recorder: None,
         }
     }
 
@@ -319,8 +329,11 @@ impl Host {
             return Ok(answer);
         }
         for _ in 0..=RETRIES_MAX {
-            let mut reply = call.function.call(env.clone(), msg.clone()).await?;
-            check_reply(&call, &msg.head, &reply)?;
+            open.again();
+            let returned = call.function.call(env.clone(), msg.clone()).await;
+            open.returned(&returned);
+            let mut reply = returned?;
+            check_reply(&call, &msg.head, &reply).inspect_err(|_| open.refused(&reply))?;
             // Nobody waits for the answer to a queued message, so there is nobody to refuse.
             let refusal = reply.refusal.take().filter(|_| call.settle.is_none());
             let Some(mut commit) = self.commit_of(&call, &msg.head, &mut reply, &open)? else {
@@ -356,7 +369,11 @@ impl Host {
                     }
                     return Ok(answer(msg.head.id, Reply::nothing(), None));
                 }
-                Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => return Err(*fault),
+                Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => {
+                    reply.refusal = refusal;
+                    open.refused(&reply);
+                    return Err(*fault);
+                }
             }
         }
         Err(Fault::conflict("busy", "others are changing the same thing; try again"))

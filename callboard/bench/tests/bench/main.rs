@@ -5,6 +5,7 @@ mod dead;
 mod delivery;
 mod flows;
 mod full;
+mod invocations;
 mod kernel;
 mod once;
 mod operator;

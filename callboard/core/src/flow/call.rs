@@ -13,7 +13,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Do => "do",
             Self::Undo => "undo",

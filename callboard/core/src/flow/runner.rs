@@ -25,6 +25,15 @@ impl Host {
         &self.inner.space.services[at.service].flows[at.flow]
     }
 
+    pub(crate) fn step_function(
+        &self,
+        at: FlowTarget,
+        step: usize,
+        part: Part,
+    ) -> Option<&dyn crate::function::ErasedFunction> {
+        function(self.flow_at(at).steps.get(step)?, part)
+    }
+
     pub(crate) fn flow_timeout_ms(&self, at: FlowTarget) -> u64 {
         match at.what {
             What::Step { step, .. } => self.flow_at(at).steps[step].timeout_ms,
@@ -81,7 +90,7 @@ impl Host {
         if part == Part::Undo && call.at.attempt > 1 && !self.is_to_undo(&call).await? {
             return self.commit_move(at.service, &msg.head, None, Some(delivery.settle)).await.map(drop);
         }
-        let Some(function) = function(row, part) else {
+        let Some(function) = self.step_function(at, step, part) else {
             return Err(Fault::bad_input(
                 "flow.input",
                 format!("step {} has no function to {}", row.id, part.as_str()),

@@ -17,7 +17,11 @@ impl Open {
     where
         T: 'a,
     {
-        Box::pin(self.wait(Used::Blobs { key, is_change }, work))
+        let leave = self.unrecorded("blobs");
+        Box::pin(async move {
+            leave?;
+            self.wait(Used::Blobs { key, is_change }, work).await
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The last invocations of this process, in a ring of memory that does not grow.
 
-use super::{Invocation, Observer};
+use super::{Capture, Invocation, Observer, Recorder};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,10 @@ const KEPT: usize = 4096;
 pub(crate) struct Log {
     /// Spans of this process differ from those of others by this.
     seed: u64,
+    begun_ms: i64,
     spans: AtomicU64,
     pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) capture: Option<Capture>,
     ring: Mutex<Ring>,
 }
 
@@ -23,9 +25,9 @@ struct Ring {
 }
 
 impl Log {
-    pub(crate) fn new(seed: u64, observers: Vec<Arc<dyn Observer>>) -> Self {
+    pub(crate) fn new(seed: u64, begun_ms: i64, observers: Vec<Arc<dyn Observer>>, capture: Option<Capture>) -> Self {
         let ring = Mutex::new(Ring { kept: VecDeque::new(), next: 1 });
-        Self { seed, spans: AtomicU64::new(0), observers, ring }
+        Self { seed, begun_ms, spans: AtomicU64::new(0), observers, capture, ring }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -60,8 +62,22 @@ impl Log {
         }
     }
 
+    /// The place of the newest; 0 where there is none.
+    pub(crate) fn newest(&self) -> u64 {
+        self.ring().next - 1
+    }
+
+    /// Who keeps what is captured.
+    pub(crate) fn recorder(&self) -> Option<&Arc<dyn Recorder>> {
+        self.capture.as_ref().map(|capture| &capture.recorder)
+    }
+
+    /// When this process began, in Unix milliseconds.
+    pub(crate) fn begun_ms(&self) -> i64 {
+        self.begun_ms
+    }
+
     /// Those that fit, the newest first.
-    #[expect(dead_code, reason = "the operator asks for them in the next commit")]
     pub(crate) fn find(&self, fits: impl Fn(&Invocation) -> bool, limit: usize) -> Vec<Invocation> {
         self.ring().kept.iter().rev().filter(|one| fits(one)).take(limit).cloned().collect()
     }

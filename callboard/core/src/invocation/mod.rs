@@ -2,12 +2,22 @@
 //! more observes them as they end.
 
 mod blobs;
+mod capture;
 mod log;
 mod open;
+mod player;
+mod reads;
+mod recording;
+mod redact;
+mod replay;
+mod tape;
 mod trace;
 
+pub(crate) use capture::Capture;
 pub(crate) use log::Log;
 pub(crate) use open::{Ending, Open};
+pub use recording::{Entry, Message, Recorder, Recording};
+pub use replay::{Difference, Replayed};
 pub use trace::{Trace, Traceparent};
 
 use crate::ports::Read;
@@ -94,6 +104,13 @@ pub enum Ended {
     Panicked,
 }
 
+impl Ended {
+    /// Whether it is the fault of somebody.
+    pub fn is_fault(self) -> bool {
+        matches!(self, Self::Fault(_) | Self::Panicked)
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -128,8 +145,10 @@ pub struct Wait {
 pub enum Dependency {
     /// Records.
     Records,
-    /// Blobs.
+    /// Blobs that are read.
     Blobs,
+    /// Blobs that are changed.
+    BlobChanges,
     /// Another service of the application.
     Service(&'static str),
     /// A system outside, by its setting.
@@ -143,6 +162,7 @@ impl fmt::Display for Dependency {
         match self {
             Self::Records => f.write_str("records"),
             Self::Blobs => f.write_str("blobs"),
+            Self::BlobChanges => f.write_str("blob changes"),
             Self::Service(name) => write!(f, "service {name}"),
             Self::Outside(name) => write!(f, "outside {name}"),
             Self::Tool(name) => write!(f, "tool {name}"),
@@ -188,6 +208,7 @@ impl Used<'_> {
     pub fn dependency(&self) -> Dependency {
         match *self {
             Self::Records(_) => Dependency::Records,
+            Self::Blobs { is_change: true, .. } => Dependency::BlobChanges,
             Self::Blobs { .. } => Dependency::Blobs,
             Self::Call { service, .. } => Dependency::Service(service),
             Self::Outside(setting) => Dependency::Outside(setting),

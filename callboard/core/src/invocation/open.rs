@@ -1,8 +1,11 @@
 //! An invocation at work: when it began, and what it waits for.
 
+use super::tape::{Mode, Tape};
 use super::{Dependency, Ended, Invocation, Trace, Traceparent, Used, Wait};
+use crate::flow::StepCall;
 use crate::host::{Call, Inner};
-use crate::{Answer, AnswerBody, Effects, Fault, Host, Id, Kind, Msg, Principal};
+use crate::{Answer, AnswerBody, Data, Effects, Fault, Head, Host, Kind, Msg, Principal};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,22 +20,38 @@ pub(crate) struct Open {
     pub(crate) is_asked: bool,
     /// Whether messages carry the trace on.
     is_carried: bool,
-    correlation: Id,
+    pub(super) head: Arc<Head>,
+    pub(super) data: Data,
+    pub(super) step: Option<StepCall>,
+    pub(super) mode: Mode,
+    /// Why it will be captured, whatever comes of it.
+    pub(super) certainly: Option<&'static str>,
     began_ns: u64,
     state: Mutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     /// What will be kept; none when it has ended.
     invocation: Option<Invocation>,
     /// For how many things it waits now, and since when it waits for any.
     waiting: u32,
     since_ns: u64,
+    /// What the function returned, where that is captured, and how many events of it are its own.
+    pub(super) reply: Option<Value>,
+    pub(super) events: usize,
 }
 
 impl Host {
     /// Begins an invocation.
     pub(crate) fn begin(&self, call: &Call<'_>, msg: &Msg) -> Arc<Open> {
+        let mode = match &self.inner.invocations.capture {
+            Some(_) => Mode::Record(Mutex::new(Tape::default())),
+            None => Mode::Live,
+        };
+        self.open(call, msg, mode)
+    }
+
+    pub(super) fn open(&self, call: &Call<'_>, msg: &Msg, mode: Mode) -> Arc<Open> {
         let inner = &self.inner;
         let service = inner.space.services[call.service].name;
         let function = call.function.name();
@@ -66,10 +85,26 @@ impl Host {
             starts: 0,
             is_asked,
         };
-        let state = Mutex::new(State { invocation: Some(invocation), waiting: 0, since_ns: 0 });
+        let (invocation, reply) = (Some(invocation), None);
+        let state = Mutex::new(State { invocation, waiting: 0, since_ns: 0, reply, events: 0 });
+        let capture = inner.invocations.capture.as_ref().filter(|_| mode.is_recording());
+        let certainly = capture.and_then(|capture| capture.certainly(is_asked));
         let began_ns = inner.ports.clock.monotonic_ns();
-        let (inner, correlation) = (inner.clone(), msg.correlation);
-        Arc::new(Open { inner, service, function, span, is_asked, is_carried, correlation, began_ns, state })
+        Arc::new(Open {
+            inner: inner.clone(),
+            service,
+            function,
+            span,
+            is_asked,
+            is_carried,
+            head: msg.head.clone(),
+            data: msg.data.clone(),
+            step: call.step,
+            mode,
+            certainly,
+            began_ns,
+            state,
+        })
     }
 }
 
@@ -95,7 +130,7 @@ impl Open {
         self.inner.ports.clock.monotonic_ns()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,8 +141,8 @@ impl Open {
 
     /// The same for what is stored; none where nobody looks.
     pub(crate) fn traceparent(&self) -> Option<Traceparent> {
-        let Self { span, is_asked, correlation, .. } = *self;
-        self.is_carried.then_some(Traceparent { trace: correlation, parent: span, is_sampled: is_asked })
+        let (trace, parent) = (self.head.correlation, self.span);
+        self.is_carried.then_some(Traceparent { trace, parent, is_sampled: self.is_asked })
     }
 
     /// Waits for something that the function uses, and counts the time also where nobody waits to the end.
@@ -115,7 +150,11 @@ impl Open {
         for observer in &self.inner.invocations.observers {
             observer.used(self.service, self.function, used);
         }
-        let _waiting = Waiting::begin(self, used.dependency());
+        self.timed(used.dependency(), work).await
+    }
+
+    pub(super) async fn timed<T>(&self, on: Dependency, work: impl Future<Output = T>) -> T {
+        let _waiting = Waiting::begin(self, on);
         work.await
     }
 
@@ -136,10 +175,12 @@ impl Open {
         if state.waiting > 0 {
             invocation.waiting_ns += now_ns.saturating_sub(state.since_ns);
         }
+        let reply = state.reply.take();
         drop(state);
         invocation.duration_ns = now_ns.saturating_sub(self.began_ns);
         invocation.ended = ended;
         invocation.out_bytes = out_bytes;
+        self.record(&invocation, reply);
         self.inner.invocations.keep(invocation);
     }
 }

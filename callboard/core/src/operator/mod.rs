@@ -2,6 +2,7 @@
 
 mod dead;
 mod documents;
+mod invocations;
 mod runs;
 mod schedules;
 
@@ -16,6 +17,10 @@ use serde_json::json;
 /// Name of the service; what it does to a run is not bound to the tenant of the call.
 pub(crate) const SERVICE: &str = "callboard";
 
+/// What the setting `callboard.capture` means.
+const CAPTURE: &str = "which invocations are recorded wholly for seven days: `faults`, what an owner asks for and one in a \
+                       thousand; `all`, while one develops; or `off`";
+
 /// The service `callboard`; add it to an application to let it answer questions about itself.
 pub fn service() -> Service {
     let functions = "who may read the table of functions: `owners`, or `anyone` as in a demo";
@@ -28,6 +33,10 @@ pub fn service() -> Service {
         .on(Kind::Get, "/-/dead/{id}", dead::show, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Post, "/-/dead/redrive", dead::redrive, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Post, "/-/dead/discard", dead::discard, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/invocations", invocations::list, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/invocations/{id}", invocations::show, Who::SignedIn, Stranger::NotFound)
+        .with_effects()
+        .on(Kind::Post, "/-/invocations/erase", invocations::erase, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/schedules", schedules::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/flows", runs::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/flows/{id}", runs::show, Who::SignedIn, Stranger::NotFound)
@@ -35,6 +44,8 @@ pub fn service() -> Service {
         .on(Kind::Post, "/-/flows/{id}/{operation}", runs::operate, Who::SignedIn, Stranger::NotFound)
         .setting("callboard.functions", "owners", functions)
         .values(Values::OneOf(&["owners", "anyone"]))
+        .setting("callboard.capture", "faults", CAPTURE)
+        .values(Values::OneOf(&["off", "faults", "all"]))
         .setting("callboard.events_days", "30", "how long events are kept where their service says nothing else")
         .setting("callboard.runs_days", "90", "how long runs of flows are kept after they have ended")
 }
