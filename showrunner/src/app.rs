@@ -15,7 +15,7 @@ use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
-use callboard_handlers::{Authenticate, Idempotency};
+use callboard_handlers::{Authenticate, Collector, Exporter, Idempotency, Tracing};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,6 +68,8 @@ pub(crate) struct App {
     pub(crate) host: Host,
     pub(crate) folder: DataFolder,
     pub(crate) traffic: Arc<Traffic>,
+    /// Sends traces to a collector, where one is set.
+    pub(crate) exporter: Option<Arc<Exporter>>,
 }
 
 /// Opens a data folder that is there already.
@@ -104,21 +106,25 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
     };
     let recordings = FileRecordings::open(&folder.join("recordings"), Limits::default(), Arc::new(SystemClock))?;
     let traffic = Traffic::open(&folder.join("traffic.json"));
-    let host = Host::builder(ports)
+    let exporter = exporter(settings)?;
+    let mut host = Host::builder(ports)
         .services(chosen_services(settings))
         .service(cost::service(traffic.clone()))
         .recorder(Arc::new(recordings))
         .observer(traffic.clone())
         .home(Tenant::new(settings.get("tenant")))
         .tenants(Uri::parse("/tenants")?)
+        .handler(Tracing)
         .handler(Authenticate::new())
         .handler(Idempotency)
         .settings(settings.for_services())
         .assets(assets())
-        .key(signing_key(&folder.join("key"))?)
-        .build()
-        .await?;
-    Ok(App { host, folder, traffic })
+        .key(signing_key(&folder.join("key"))?);
+    if let Some(exporter) = &exporter {
+        host = host.observer(exporter.clone());
+    }
+    let host = host.build().await?;
+    Ok(App { host, folder, traffic, exporter })
 }
 
 /// The application on nothing: records and blobs in memory, nobody outside. What is replayed there changes nothing.
@@ -138,6 +144,17 @@ pub(crate) async fn on_the_desk(settings: &Settings) -> Result<Host, Fault> {
     };
     let host = Host::builder(ports).services(all_services()).home(Tenant::new(settings.get("tenant")));
     host.settings(settings.for_services()).assets(assets()).build().await
+}
+
+/// What sends traces, where the settings name a collector.
+fn exporter(settings: &Settings) -> Result<Option<Arc<Exporter>>, Fault> {
+    let endpoint = settings.get("otlp_endpoint");
+    if endpoint.is_empty() {
+        return Ok(None);
+    }
+    let part = settings.get("otlp_part").parse().unwrap_or(1.0);
+    let collector = Collector::read(endpoint, settings.get("otlp_authorization"), part);
+    collector.map(|collector| Some(Exporter::new(collector))).map_err(|what| Fault::bad_input("settings", what))
 }
 
 /// Addresses of built files by their logical names.

@@ -3,6 +3,7 @@
 use crate::cost::read_memory;
 use crate::log::read_filter;
 use callboard::{Fault, Service, Values};
+use callboard_handlers::Collector;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,18 @@ const OWN: &[Own] = &[
     own("platform", "localhost", "host name below which channels have `{channel}.{platform}`"),
     own("log", "info", "what is logged: error, warn, info, debug, or a filter such as `media=debug`"),
     own("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
+    own(
+        "otlp_endpoint",
+        "",
+        "collector of traces, such as `http://localhost:4318` (OTLP over HTTP); without one none are sent",
+    ),
+    Own {
+        name: "otlp_authorization",
+        default: "",
+        meaning: "the `authorization` header that the collector wants",
+        is_secret: true,
+    },
+    own("otlp_part", "1.0", "which part of the traces the collector gets, 0.0 to 1.0"),
     own("cost_memory_mb", "512", "memory that a function is assumed to have, for `cost`"),
     own(
         "cost_memory",
@@ -250,6 +263,11 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
         "log" => read_filter(value).map(drop),
         "log_format" => Values::OneOf(&["human", "json", "auto"]).check(value),
         "proxies" => read_addresses(value).map(drop),
+        "otlp_endpoint" if !value.is_empty() => Collector::read(value, "", 1.0).map(drop),
+        "otlp_part" => refuse_unless(
+            value.parse::<f64>().is_ok_and(|part| (0.0..=1.0).contains(&part)),
+            "write a part between 0.0 and 1.0",
+        ),
         "cost_memory" => read_memory(value).map(drop),
         "cost_memory_mb" => refuse_unless(
             value.parse::<u64>().is_ok_and(|mb| (128..=10_240).contains(&mb)),

@@ -9,8 +9,11 @@ use crate::print;
 use crate::settings::{self, Settings};
 use callboard::{Fault, Tenant, Uri};
 use callboard_engines::delivery;
+use callboard_engines::outside::HttpOutside;
 use callboard_gateways::http::{self, Asset, Assets, HttpOptions, Pages, Tenants};
 use callboard_gateways::socket;
+use callboard_handlers::Exporter;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -31,13 +34,15 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
     tokio::spawn(app.traffic.clone().keep_saved());
     let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
+    let exporting = tokio::spawn(export(app.exporter.clone(), wait(stopped.clone())));
     let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped)));
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
     stop.send_replace(true);
     let finished = async {
-        let (served, delivered, operated) = tokio::join!(serving, delivering, operated);
+        let (served, delivered, operated, exported) = tokio::join!(serving, delivering, operated, exporting);
+        exported.map_err(|error| Fault::bug(error.to_string()))?;
         operated.map_err(|error| Fault::bug(error.to_string()))?;
         served.map_err(|error| Fault::bug(error.to_string()))?;
         delivered.map_err(|error| Fault::bug(error.to_string()))
@@ -45,6 +50,13 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     tokio::select! {
         result = finished => result,
         () = told_to_end() => Ok(()),
+    }
+}
+
+/// Sends traces until the process ends, where a collector is set.
+async fn export(exporter: Option<Arc<Exporter>>, stop: impl Future<Output = ()>) {
+    if let Some(exporter) = exporter {
+        exporter.run(Arc::new(HttpOutside::new().anywhere()), stop).await;
     }
 }
 

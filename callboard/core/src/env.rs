@@ -236,7 +236,7 @@ impl Env {
     /// `outside.away` and `outside.unreachable` where certainly nothing was received, `outside.unanswered` where nobody knows,
     /// `outside.private` where its name leads to an address that is not public; a bug fault outside a step, or where the service
     /// did not declare it.
-    pub async fn fetch(&self, request: Request) -> Result<Response, Fault> {
+    pub async fn fetch(&self, mut request: Request) -> Result<Response, Fault> {
         let Dependency { setting, when_away } = self.dependency(request.to)?;
         if self.step.is_none() {
             return Err(Fault::bug(format!("{} calls {setting} outside a step of a flow", self.service_name())));
@@ -259,6 +259,9 @@ impl Env {
         let leave = breakers.with(setting, |breaker| breaker.ask(clock.now_ms()));
         let leave = leave.map_err(|wait_ms| away(when_away, wait_ms))?;
         let mut watched = Watched { breakers, dependency: setting, leave, clock, is_alive: false };
+        if let Some(traceparent) = self.open.traceparent_outside() {
+            request = request.header("traceparent", traceparent);
+        }
         let used = Used::Outside(setting);
         let result = self.open.wait(used, self.inner.ports.outside.fetch(origin, request)).await;
         self.open.fetched(asked, &result);

@@ -5,7 +5,7 @@ use crate::breaker::Breakers;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
 use crate::housekeeping;
-use crate::invocation::{Capture, Ending, Log, Observer, Open, Recorder};
+use crate::invocation::{Capture, Dependency, Ending, Log, Observer, Open, Recorder};
 use crate::once::kept;
 use crate::outside::Outside;
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
@@ -347,7 +347,8 @@ impl Host {
                 once.answer = kept(&reply);
                 commit.once = Some(once.clone());
             }
-            match self.inner.ports.records.commit(commit).await {
+            let committing = self.inner.ports.records.commit(commit);
+            match open.timed(Dependency::Records, committing).await {
                 Ok(committed) => {
                     self.announce(&msg.head, &mut reply.effects, &committed);
                     return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, Some(&committed))), Err);

@@ -256,10 +256,9 @@ mod tests {
 
     #[test]
     fn a_waiting_chain_is_priced_before_and_after_it_is_steps() {
-        let mut order = listed("shop::order", "http", 1_000, &[("service pay", 1, 900)]);
+        let order = listed("shop::order", "http", 1_000, &[("service pay", 1, 900)]);
         let mut pay = listed("pay::charge", "call", 900, &[("service ledger", 1, 400), ("outside bank", 1, 300)]);
         let ledger = listed("ledger::book", "call", 400, &[("records", 2, 50)]);
-        order.flow = None;
         pay.parent = "shop::order".to_owned();
         let ledger = Listed { parent: "pay::charge".to_owned(), ..ledger };
         let text = chain_text(&[order, pay, ledger], &Prices::built_in(), &memory());

@@ -14,4 +14,5 @@ mod schedules;
 mod shop;
 mod start;
 mod stuck;
+mod traces;
 mod waits;

@@ -145,6 +145,11 @@ impl Open {
         self.is_carried.then_some(Traceparent { trace, parent, is_sampled: self.is_asked })
     }
 
+    /// The header for a system outside, where somebody looks.
+    pub(crate) fn traceparent_outside(&self) -> Option<String> {
+        self.traceparent().map(|traceparent| Traceparent { is_sampled: true, ..traceparent }.to_string())
+    }
+
     /// Waits for something that the function uses, and counts the time also where nobody waits to the end.
     pub(crate) async fn wait<T>(&self, used: Used<'_>, work: impl Future<Output = T>) -> T {
         for observer in &self.inner.invocations.observers {
@@ -153,7 +158,8 @@ impl Open {
         self.timed(used.dependency(), work).await
     }
 
-    pub(super) async fn timed<T>(&self, on: Dependency, work: impl Future<Output = T>) -> T {
+    /// The same for what the host itself waits for on behalf of the function.
+    pub(crate) async fn timed<T>(&self, on: Dependency, work: impl Future<Output = T>) -> T {
         let _waiting = Waiting::begin(self, on);
         work.await
     }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 const CREDENTIAL_BYTES_MAX: usize = 512;
 
 /// The only headers that reach functions; everything else a stranger may write stays outside.
-const FORWARDED: [&str; 13] = [
+const FORWARDED: [&str; 14] = [
     "if-match",
     "if-none-match",
     "idempotency-key",
@@ -25,6 +25,7 @@ const FORWARDED: [&str; 13] = [
     "user-agent",
     "accept-language",
     "stripe-signature",
+    "traceparent",
 ];
 
 /// The kind of a call on a resource.
