@@ -56,7 +56,8 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
 /// Sends traces until the process ends, where a collector is set.
 async fn export(exporter: Option<Arc<Exporter>>, stop: impl Future<Output = ()>) {
     if let Some(exporter) = exporter {
-        exporter.run(Arc::new(HttpOutside::new().anywhere()), stop).await;
+        exporter.clone().run(Arc::new(HttpOutside::new().anywhere()), stop).await;
+        tracing::info!(spans.sent = exporter.sent(), spans.dropped = exporter.dropped(), "traces were sent");
     }
 }
 

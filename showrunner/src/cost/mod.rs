@@ -258,9 +258,9 @@ mod tests {
     fn a_waiting_chain_is_priced_before_and_after_it_is_steps() {
         let order = listed("shop::order", "http", 1_000, &[("service pay", 1, 900)]);
         let mut pay = listed("pay::charge", "call", 900, &[("service ledger", 1, 400), ("outside bank", 1, 300)]);
-        let ledger = listed("ledger::book", "call", 400, &[("records", 2, 50)]);
+        let mut ledger = listed("ledger::book", "call", 400, &[("records", 2, 50)]);
         pay.parent = "shop::order".to_owned();
-        let ledger = Listed { parent: "pay::charge".to_owned(), ..ledger };
+        ledger.parent = "pay::charge".to_owned();
         let text = chain_text(&[order, pay, ledger], &Prices::built_in(), &memory());
         // As it is: (1,000 + 900 + 400) ms × 1 GB × $0.0000166667 = $0.00003833341; 3 requests, 1 of the gateway: $0.0000016
         //           together $0.00003993341, a million $39.93
@@ -270,13 +270,14 @@ mod tests {
             text.contains("A million of these cost $39.93 as they are and $93.27 as a flow: calls are cheaper."),
             "{text}"
         );
-        assert!(text.contains("    ledger::book  400.000 ms  0.000 ms"), "{text}");
+        assert!(text.contains("    ledger::book  400.000 ms   0.000 ms"), "{text}");
     }
 
     #[test]
     fn a_chain_that_waits_long_is_cheaper_as_steps() {
         let order = listed("shop::order", "http", 60_000, &[("service encode", 1, 59_900)]);
-        let encode = Listed { parent: "shop::order".to_owned(), ..listed("encode::all", "call", 59_900, &[]) };
+        let mut encode = listed("encode::all", "call", 59_900, &[]);
+        encode.parent = "shop::order".to_owned();
         let text = chain_text(&[order, encode], &Prices::built_in(), &memory());
         // As it is: 119.9 s × $0.0000166667 = $0.00199833733 + $0.0000014; a million $1,999.74
         // As steps:  60.0 s × $0.0000166667 = $0.001000002   + $0.0000014 + 2 × $0.000025; a million $1,051.40

@@ -20,6 +20,7 @@ mod passes;
 mod paths;
 mod programs;
 mod refusals;
+mod replays;
 mod requests;
 mod restarts;
 mod starts;

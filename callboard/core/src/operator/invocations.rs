@@ -104,6 +104,9 @@ pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Recording>, 
 pub(super) struct Whose {
     /// Pseudonym of the person.
     person: String,
+    /// What else names them, such as the address with which they failed to sign in.
+    #[serde(default)]
+    also: Vec<String>,
 }
 
 /// How many it were.
@@ -116,7 +119,10 @@ pub(super) struct Erased {
 pub(super) async fn erase(env: Env, msg: Msg<Whose>) -> Result<Reply<Erased>, Fault> {
     Scope::of(&env)?.everything()?;
     let recorder = env.invocations().recorder().ok_or_else(nothing_here)?;
-    let count = recorder.erase(&msg.data.person).await?;
+    let mut count = 0;
+    for name in [&msg.data.person].into_iter().chain(&msg.data.also) {
+        count += recorder.erase(name).await?;
+    }
     let without = Msg { head: msg.head, params: msg.params, data: Empty {} };
     Ok(Reply::ok(Erased { count }).with(told(Effects::new(), &env, &without, "operator.recordings_erased", count)))
 }

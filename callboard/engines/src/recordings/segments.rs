@@ -45,6 +45,9 @@ impl Segments {
             let first_ms = segments.lines(number).find_map(|line| read(&line)).map(|recording| recording.started_ms);
             segments.all.push_back(Segment { number, size_bytes, first_ms });
         }
+        if let Some(last) = segments.all.back() {
+            segments.end_line(last.number)?;
+        }
         segments.sweep()?;
         Ok(segments)
     }
@@ -53,10 +56,20 @@ impl Segments {
         self.folder.join(format!("{number:08}.jsonl"))
     }
 
-    /// The lines of a segment. A line that a crash cut off is no recording, and nobody misses it.
+    /// The lines of a segment, whatever stands in them: what a crash cut off is no recording, and is erased all the same.
     fn lines(&self, number: u64) -> impl Iterator<Item = String> {
         let file = File::open(self.path(number)).ok();
-        file.into_iter().flat_map(|file| BufReader::new(file).lines().map_while(Result::ok))
+        let lines = file.into_iter().flat_map(|file| BufReader::new(file).split(b'\n').map_while(Result::ok));
+        lines.map(|line| String::from_utf8_lossy(&line).into_owned())
+    }
+
+    /// Ends a line that a crash cut off, so that the next one is whole.
+    fn end_line(&self, number: u64) -> Result<()> {
+        let text = std::fs::read(self.path(number))?;
+        if text.last().is_some_and(|last| *last != b'\n') {
+            OpenOptions::new().append(true).open(self.path(number))?.write_all(b"\n")?;
+        }
+        Ok(())
     }
 
     pub(super) fn keep(&mut self, recording: &Recording) -> Result<()> {

@@ -86,6 +86,25 @@ async fn a_recording_is_found_by_span_and_message_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_a_crash_cut_off_is_skipped_and_erased() {
+    let desk = Desk::new();
+    let recordings = desk.open();
+    recordings.keep(recording(1, "ada", NOW_MS));
+    recordings.list(1).await.expect("a list");
+    drop(recordings);
+    let file = desk.folder.path().join("00000001.jsonl");
+    let mut bytes = std::fs::read(&file).expect("a segment");
+    bytes.extend_from_slice(b"\xff{\"span\":\"2\",\"by\":\"eve\",\"message\":{");
+    std::fs::write(&file, bytes).expect("cut off");
+    let again = desk.open();
+    again.keep(recording(3, "ada", NOW_MS));
+    assert_eq!(spans(&again).await, [format!("{:016x}", 3), format!("{:016x}", 1)]);
+    assert_eq!(again.erase("eve").await.expect("erased"), 1);
+    assert!(!desk.text().contains("eve"));
+    assert_eq!(spans(&again).await.len(), 2);
+}
+
+#[tokio::test]
 async fn the_files_do_not_grow_and_lose_the_oldest_first() {
     let desk = Desk::new();
     let recordings = desk.open();
