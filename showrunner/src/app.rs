@@ -1,6 +1,7 @@
 //! Assembly: which services there are, which engines stand behind them, in one process.
 
 use crate::cost::{self, Traffic};
+use crate::forgetting;
 use crate::settings::Settings;
 use callboard::outside::Nobody;
 use callboard::ports::{LEASE_MS, Ports, Records};
@@ -105,12 +106,14 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         outside: Arc::new(HttpOutside::new()),
     };
     let recordings = FileRecordings::open(&folder.join("recordings"), Limits::default(), Arc::new(SystemClock))?;
+    let recordings = Arc::new(recordings);
     let traffic = Traffic::open(&folder.join("traffic.json"));
     let exporter = exporter(settings)?;
     let mut host = Host::builder(ports)
         .services(chosen_services(settings))
         .service(cost::service(traffic.clone()))
-        .recorder(Arc::new(recordings))
+        .service(forgetting::service(recordings.clone(), settings.has_shared_records()))
+        .recorder(recordings)
         .observer(traffic.clone())
         .home(Tenant::new(settings.get("tenant")))
         .tenants(Uri::parse("/tenants")?)

@@ -3,6 +3,7 @@
 use crate::cli::{Invocations, Shape};
 use crate::operate::{get, list, text, time};
 use crate::settings::Settings;
+use crate::up::SOCKET;
 use callboard::Fault;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,6 +27,10 @@ pub(crate) async fn run(settings: &Settings, asked: &Invocations) -> Result<Stri
     };
     if !asked.follow {
         return Ok(shown(&listed["invocations"]));
+    }
+    if !settings.data().join(SOCKET).exists() {
+        let message = "nothing runs on this data folder; start it, or leave out --follow";
+        return Err(Fault::not_found("invocation.no_server", message));
     }
     crate::print(&lines(&listed["invocations"]));
     let mut newest = listed["newest"].as_u64().unwrap_or(0);

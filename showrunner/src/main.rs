@@ -7,6 +7,7 @@ mod cli;
 mod cost;
 mod demo;
 mod drawings;
+mod forgetting;
 mod invocations;
 mod log;
 mod manual;

@@ -27,9 +27,12 @@ struct Memory {
     set: Vec<(String, u64)>,
 }
 
+/// What was used, and what it would cost.
+type Sum = (Usage, Bill);
+
 /// Lines of a bill, by name.
 #[derive(Default)]
-struct Lines(BTreeMap<String, (Usage, Bill)>);
+struct Lines(BTreeMap<String, Sum>);
 
 /// Runs the command; gives what to print.
 ///
@@ -130,7 +133,7 @@ impl Lines {
     }
 
     /// The dearest first, and what all cost.
-    fn sorted(&self) -> (Vec<(&String, &(Usage, Bill))>, (Usage, Bill)) {
+    fn sorted(&self) -> (Vec<(&String, &Sum)>, Sum) {
         let mut rows: Vec<_> = self.0.iter().collect();
         rows.sort_by_key(|(_, (_, bill))| std::cmp::Reverse(bill.total()));
         let mut all = (Usage::default(), Bill::default());
@@ -146,7 +149,7 @@ impl Lines {
             return "nothing was used yet\n".to_owned();
         }
         let (rows, all) = self.sorted();
-        let cells = |name: &str, (usage, bill): &(Usage, Bill)| {
+        let cells = |name: &str, (usage, bill): &Sum| {
             let million = bill.total() * 1_000_000 / u128::from(usage.invocations.max(1));
             vec![
                 name.to_owned(),
@@ -173,7 +176,7 @@ impl Lines {
 
     fn json(&self, prices: &Prices) -> Value {
         let (rows, all) = self.sorted();
-        let line = |name: &str, (usage, bill): &(Usage, Bill)| {
+        let line = |name: &str, (usage, bill): &Sum| {
             json!({"of": name, "usage": usage, "cost": shown(bill.total()), "cost_picodollars": bill.total().to_string(),
                 "time": shown(bill.time), "waiting": shown(bill.waiting), "requests": shown(bill.requests),
                 "waiting_percent": bill.waiting_percent().to_string()})

@@ -1,6 +1,7 @@
 //! What ran can be seen, replayed on a desk, and made into a test that compiles, passes, and fails when what is expected changes.
 
 use crate::channel::{Channel, showrunner};
+use crate::programs::eventually;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,23 @@ fn a_recording_becomes_a_test_that_passes_and_fails_when_another_reply_is_expect
     fs::write(&file, other).unwrap();
     let (is_success, told) = run_test(&file, folder.path());
     assert!(!is_success && told.contains("it was \\\"Day ferry\\\", now it is \\\"Night ferry\\\""), "{told}");
+}
+
+#[test]
+fn recordings_go_with_the_member_who_is_removed() {
+    let mut channel = Channel::closed();
+    let mut up = channel.up();
+    channel.start_with(up.env("SHOWRUNNER_CALLBOARD_CAPTURE", "all"));
+    let ada = channel.member("ada", "viewer");
+    let id = ada.get("/api/me").ok().json()["id"].as_str().unwrap().to_owned();
+    let recorded = || -> String {
+        let segments = fs::read_dir(channel.data().join("recordings")).unwrap();
+        segments.filter_map(|segment| fs::read_to_string(segment.unwrap().path()).ok()).collect()
+    };
+    eventually("what she did is captured", &recorded, |text| text.matches(&id).count() > 3);
+    channel.owner().delete(&format!("/api/members/{id}")).ok();
+    let text = eventually("she is forgotten", &recorded, |text| !text.contains(&id));
+    assert!(text.contains("identity post /sessions"), "what others did is still there");
 }
 
 /// Compiles a test against the crates that this test was built with, and runs it.

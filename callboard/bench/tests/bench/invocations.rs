@@ -1,7 +1,8 @@
 //! Invocations: how their time is split, what is captured of them, and what a replay finds.
 
 use callboard::invocation::{Recorder, Recording, Replayed};
-use callboard::{BoxFuture, Data, Empty, Env, Fault, Id, Kind, Msg, Reply, Service, Statement, Stranger, Who};
+use callboard::outside::{Origin, Outside, Request, Response};
+use callboard::{BoxFuture, Data, Empty, Env, Fault, Flow, Id, Kind, Msg, Reply, Service, Statement, Stranger, Who};
 use callboard::{operator, params};
 use callboard_bench::{Bench, Kept};
 use serde::Deserialize;
@@ -219,6 +220,78 @@ async fn a_changed_function_shows_where_reply_and_effects_differ() {
     other.message.uri = callboard::Uri::parse("/cups/coffee/take").expect("a URI");
     let asked = replay(&other, 1).await.reads;
     assert_eq!(asked, ["it reads `read` with [\"coffee\"]", "it no longer reads `read` with [\"tea\"]"]);
+}
+
+/// A dispatch that asks a carrier and looks at the clock; what it costs is what one version of the program makes of it.
+async fn dispatch(env: Env, _: Msg<Data>, cents: i64) -> Result<Reply<Value>, Fault> {
+    if env.when_away("cups.carrier")?.is_some() {
+        return Err(Fault::unavailable("cups.away", "the carrier is away"));
+    }
+    let key: String = env.secret("cups.carrier_key")?.expose().clone();
+    let label = Data::json(&json!({"to": "Ada", "pin": "carrier_key", "api_key": key}));
+    let request = Request::post("cups.carrier", "/labels", label).header("authorization", format!("Bearer {key}"));
+    let answer = env.fetch(request).await?;
+    let label: Value = answer.json()?;
+    env.beat().await?;
+    Ok(Reply::ok(
+        json!({"label": label["label"], "at": env.now_ms(), "price": label["price"].as_i64().map(|price| price + cents)}),
+    ))
+}
+
+fn post(cents: i64) -> Service {
+    Service::new("post")
+        .setting("cups.carrier", "https://carrier.example", "who carries")
+        .secret("cups.carrier_key", "its key")
+        .outside("cups.carrier", "nothing is sent")
+        .on(Kind::Post, "/parcels/{id}", parcel, Who::Anyone, Stranger::Denied)
+        .flow(
+            Flow::new("dispatch")
+                .step("label", move |env, msg| dispatch(env, msg, cents))
+                .no_undo("labels cost nothing"),
+        )
+}
+
+async fn parcel(msg: Msg<Data>) -> Result<Reply, Fault> {
+    Ok(Reply::nothing().start("dispatch", msg.param("id"), json!({})))
+}
+
+struct Carrier;
+
+impl Outside for Carrier {
+    fn fetch(&self, _: Origin, request: Request) -> BoxFuture<'_, Result<Response, Fault>> {
+        assert_eq!(request.header_value("authorization"), Some("Bearer sk_carrier_1"));
+        let body = json!({"label": "L-1", "price": 450, "session_token": "tok-of-theirs"}).to_string();
+        let headers = vec![("set-cookie".to_owned(), "visitor=theirs".to_owned())];
+        Box::pin(std::future::ready(Ok(Response { status: 200, headers, body: body.into() })))
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_asked_a_system_outside_replays_without_it() {
+    let shelf = Arc::new(Shelf::default());
+    let settings = [("callboard.capture", "all"), ("cups.carrier_key", "sk_carrier_1")];
+    let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let (recorder, services) = (shelf.clone(), vec![post(0), operator::service()]);
+    let bench = Bench::shaped(services, Kept::InMemory, |host| {
+        host.settings(settings).recorder(recorder).outside(Arc::new(Carrier))
+    });
+    let bench = bench.await;
+    bench.viewer().post("/parcels/one", json!({})).await.expect("begun");
+    bench.settle().await;
+    let recording = shelf.all().into_iter().find(|one| one.target == "post flow dispatch/label do").expect("the step");
+    let text = serde_json::to_string(&recording).expect("JSON");
+    for secret in ["sk_carrier_1", "tok-of-theirs", "visitor=theirs"] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+    let replay = async |cents| {
+        let bench = Bench::new(vec![post(cents)]).await;
+        bench.host().replay(&recording).await.expect("a replay")
+    };
+    assert_eq!(replay(0).await, Replayed::default(), "there is nobody outside, and no key");
+    let told: Vec<String> = replay(5).await.differences.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["body.json.price: it was 450, now it is 455"]);
+    let step = bench.owner().get("/-/invocations?function=post").await.expect("a list").json();
+    assert_eq!(step["invocations"][0]["flow"], "dispatch");
 }
 
 #[tokio::test]

@@ -98,7 +98,8 @@ impl Host {
             is_asked,
             is_carried,
             head: msg.head.clone(),
-            data: msg.data.clone(),
+            // Cloning bytes that nobody keeps would cost an allocation.
+            data: if mode.is_recording() { msg.data.clone() } else { Data::EMPTY },
             step: call.step,
             mode,
             certainly,

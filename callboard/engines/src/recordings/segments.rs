@@ -10,6 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Most people who were erased that are remembered.
+const ERASED_MAX: usize = 256;
 /// Largest recording, in bytes; a larger one is kept without what it read.
 const LINE_BYTES_MAX: usize = 1 << 20;
 
@@ -19,6 +21,8 @@ pub(super) struct Segments {
     clock: Arc<dyn Clock>,
     /// The oldest first; the last one is written to.
     all: VecDeque<Segment>,
+    /// Who was erased lately: what is still under way of them is not kept.
+    erased: VecDeque<String>,
 }
 
 struct Segment {
@@ -39,7 +43,8 @@ impl Segments {
             numbers.extend(number);
         }
         numbers.sort_unstable();
-        let mut segments = Self { folder: folder.to_owned(), limits, clock, all: VecDeque::new() };
+        let mut segments =
+            Self { folder: folder.to_owned(), limits, clock, all: VecDeque::new(), erased: VecDeque::new() };
         for number in numbers {
             let size_bytes = std::fs::metadata(segments.path(number))?.len();
             let first_ms = segments.lines(number).find_map(|line| read(&line)).map(|recording| recording.started_ms);
@@ -78,7 +83,8 @@ impl Segments {
             let short = Recording { read: Vec::new(), is_cut: true, ..recording.clone() };
             line = serde_json::to_vec(&short)?;
         }
-        if line.len() > LINE_BYTES_MAX {
+        let is_theirs = |person: &String| std::str::from_utf8(&line).is_ok_and(|text| mentions(text, person));
+        if line.len() > LINE_BYTES_MAX || self.erased.iter().any(is_theirs) {
             return Ok(());
         }
         line.push(b'\n');
@@ -143,6 +149,10 @@ impl Segments {
 
     /// Writes every segment that mentions a person anew, without those lines.
     pub(super) fn erase(&mut self, person: &str) -> Result<u64> {
+        if self.erased.len() == ERASED_MAX {
+            self.erased.pop_front();
+        }
+        self.erased.push_back(person.to_owned());
         let mut erased = 0;
         for at in 0..self.all.len() {
             let number = self.all[at].number;
