@@ -366,7 +366,7 @@ async fn who_reads_a_recording_is_told_and_others_find_nothing() {
     assert_eq!(theirs.get(&path).await.expect_err("not theirs").code, "invocation.unknown");
     let listed = theirs.get("/-/invocations?tenant=demo").await.expect("a list").json();
     let tenants = listed["invocations"].as_array().expect("a list").iter().map(|one| one["tenant"].clone());
-    assert_eq!(tenants.collect::<Vec<_>>(), ["other"], "only that they asked");
+    assert_eq!(tenants.collect::<Vec<_>>(), ["other"], "only that they asked for what is not theirs");
     let erase = theirs.post("/-/invocations/erase", json!({"person": "viewer"})).await;
     assert_eq!(erase.expect_err("not theirs").code, "no_such_uri");
     assert_eq!(bench.owner().get(&path).await.expect("a recording").json()["target"], "cups post /cups/{name}");
