@@ -130,11 +130,12 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
     Ok(App { host, folder, traffic, exporter })
 }
 
-/// The application on nothing: records and blobs in memory, nobody outside. What is replayed there changes nothing.
+/// The application on nothing: records and blobs in memory, nobody outside, and a folder that is thrown away. What is replayed
+/// there changes nothing.
 ///
 /// # Errors
 /// What is wrong with the settings or the services.
-pub(crate) async fn on_the_desk(settings: &Settings) -> Result<Host, Fault> {
+pub(crate) async fn on_the_desk(settings: &Settings, work: &Path) -> Result<Host, Fault> {
     let entropy = Arc::new(SystemEntropy::new());
     let ports = Ports {
         records: Arc::new(Sqlite::new(sqlite::Options { file: None, readers: 0 }, entropy.clone())),
@@ -142,7 +143,7 @@ pub(crate) async fn on_the_desk(settings: &Settings) -> Result<Host, Fault> {
         live: Arc::new(LocalLive::new()),
         clock: Arc::new(SystemClock),
         entropy,
-        machine: Arc::new(LocalMachine::new(&std::env::temp_dir().join("showrunner-replay"))?),
+        machine: Arc::new(LocalMachine::new(work)?),
         outside: Arc::new(Nobody),
     };
     let host = Host::builder(ports).services(all_services()).home(Tenant::new(settings.get("tenant")));

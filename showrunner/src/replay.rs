@@ -31,7 +31,9 @@ pub(crate) async fn run(settings: &Settings, asked: &Replay) -> Result<(String, 
             true,
         ));
     }
-    let host = app::on_the_desk(settings).await?;
+    let work = tempfile::tempdir()
+        .map_err(|error| Fault::unavailable("disk.unavailable", format!("no scratch folder can be made: {error}")))?;
+    let host = app::on_the_desk(settings, work.path()).await?;
     let replayed = host.replay(&recording).await?;
     Ok((told(&recording, &replayed), replayed.is_same()))
 }

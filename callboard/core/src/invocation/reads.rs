@@ -8,6 +8,7 @@ use super::{Dependency, Open, Used};
 use crate::outside::{Request, Response};
 use crate::ports::Read;
 use crate::{Answer, Fault, Head, Host, Id, Msg, Principal, Rows};
+use std::borrow::Cow;
 use std::sync::PoisonError;
 
 impl Open {
@@ -48,9 +49,12 @@ impl Open {
         if value.is_empty() && self.is_played() { "a secret that is not here".to_owned() } else { value }
     }
 
-    pub(crate) fn setting(&self, name: &str, text: &str) -> String {
+    pub(crate) fn setting<'t>(&self, name: &str, text: &'t str) -> Cow<'t, str> {
+        if matches!(self.mode, Mode::Live) {
+            return Cow::Borrowed(text);
+        }
         let entry = |value: &String| Entry::Setting(name.to_owned(), value.clone());
-        self.mode.plain(|| text.to_owned(), entry, |player| player.setting(name))
+        Cow::Owned(self.mode.plain(|| text.to_owned(), entry, |player| player.setting(name)))
     }
 
     pub(crate) fn asset(&self, name: &str, real: impl FnOnce() -> String) -> String {
