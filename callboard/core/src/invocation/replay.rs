@@ -154,15 +154,29 @@ fn compare(path: &str, recorded: &Value, now: &Value, found: &mut Vec<Difference
                 compare(&below, then.get(at).unwrap_or(nothing), today.get(at).unwrap_or(nothing), found);
             }
         }
-        _ if recorded == now => {}
+        _ if recorded == now || is_rounded(recorded, now) => {}
         _ => found.push(Difference { path: path.to_owned(), recorded: recorded.clone(), now: now.clone() }),
     }
+}
+
+/// Whether two fractions are the same but for the last digits, which reading JSON may change.
+fn is_rounded(one: &Value, other: &Value) -> bool {
+    let fraction = |value: &Value| value.as_f64().filter(|_| value.is_f64());
+    let near = |(one, other): (f64, f64)| (one - other).abs() <= 4.0 * f64::EPSILON * one.abs().max(other.abs());
+    fraction(one).zip(fraction(other)).is_some_and(near)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn fractions_that_json_rounds_are_the_same() {
+        let differ = |one: Value, other: Value| !differences(&one, &other).is_empty();
+        assert!(!differ(json!(-947_293_065_419.459_6), json!(-947_293_065_419.459_7)));
+        assert!(differ(json!(1.0), json!(1.000_001)) && differ(json!(7), json!(8)) && differ(json!(1), json!("1")));
+    }
 
     #[test]
     fn what_differs_is_told_by_its_place() {
