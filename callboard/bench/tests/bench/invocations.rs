@@ -294,6 +294,45 @@ async fn a_step_that_asked_a_system_outside_replays_without_it() {
     assert_eq!(step["invocations"][0]["flow"], "dispatch");
 }
 
+/// Looks at a blob, puts another version beside it, and removes the first.
+async fn turn(env: Env, _: Msg<Data>, text: &'static str) -> Result<Reply<Value>, Fault> {
+    let blobs = env.blobs();
+    let before = blobs.meta("pages/1").await?.map(|meta| meta.size_bytes);
+    blobs.put("pages/2", text.into()).await?;
+    let keys: Vec<String> = blobs.list("pages").await?.into_iter().map(|meta| meta.key).collect();
+    blobs.remove("pages/1").await?;
+    Ok(Reply::ok(json!({"before": before, "keys": keys})))
+}
+
+#[tokio::test]
+async fn blobs_are_not_touched_by_a_replay_and_what_would_be_changed_otherwise_is_told() {
+    let book = |text| {
+        let flow = Flow::new("turn").step("page", move |env, msg| turn(env, msg, text)).no_undo("pages are cheap");
+        Service::new("book").on(Kind::Post, "/turns/{id}", begin, Who::Anyone, Stranger::Denied).flow(flow)
+    };
+    async fn begin(msg: Msg<Data>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing().start("turn", msg.param("id"), json!({})))
+    }
+    let shelf = Arc::new(Shelf::default());
+    let (recorder, settings) = (shelf.clone(), HashMap::from([("callboard.capture".to_owned(), "all".to_owned())]));
+    let services = vec![book("once upon a time")];
+    let bench = Bench::shaped(services, Kept::InMemory, |host| host.recorder(recorder).settings(settings)).await;
+    bench.host().ports().blobs.put("pages/1", "it was".into()).await.expect("a page");
+    bench.viewer().post("/turns/1", json!({})).await.expect("begun");
+    bench.settle().await;
+    let recording = shelf.all().into_iter().find(|one| one.target == "book flow turn/page do").expect("the step");
+    assert_eq!(recording.reply["body"]["json"], json!({"before": 6, "keys": ["pages/1", "pages/2"]}));
+    let replay = async |text| {
+        let bench = Bench::new(vec![book(text)]).await;
+        let replayed = bench.host().replay(&recording).await.expect("a replay");
+        assert!(bench.host().ports().blobs.list("pages").await.expect("a list").is_empty(), "nothing is done");
+        replayed
+    };
+    assert_eq!(replay("once upon a time").await, Replayed::default());
+    let other = replay("twice upon a time").await.reads;
+    assert!(other[0].starts_with("of blobs it wants to put pages/2 of 17 bytes, "), "{other:?}");
+}
+
 #[tokio::test]
 async fn no_secret_is_recorded_and_what_is_made_of_them_does_not_count_as_a_difference() {
     let (bench, shelf) = bench("all").await;

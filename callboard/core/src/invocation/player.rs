@@ -107,6 +107,15 @@ impl Player {
         })
     }
 
+    pub(super) fn blob(&mut self, wanted: &str) -> Result<Value, Fault> {
+        let found = self.next(|entry| match entry {
+            Entry::Blob(ask, answer) if ask == wanted => Some(answer.clone()),
+            _ => None,
+        });
+        let answer = found.ok_or_else(|| self.unheard(format!("of blobs it wants to {wanted}")))?;
+        read_fault(&answer).map_or(Ok(answer), Err)
+    }
+
     pub(super) fn query(&mut self, read: &Read) -> Result<Rows, Fault> {
         let name = read.statement.name;
         let asked = params(&read.params, &mut self.redactor());
@@ -184,6 +193,7 @@ impl Player {
                 let (to, path) = (ask["to"].as_str().unwrap_or_default(), ask["path"].as_str().unwrap_or_default());
                 Some(format!("it no longer asks {to} for {path}"))
             }
+            Entry::Blob(ask, _) => Some(format!("of blobs it no longer wants to {ask}")),
             _ => None,
         })
         .collect()

@@ -97,6 +97,8 @@ pub enum Entry {
         /// Its answer, or a fault.
         answer: Value,
     },
+    /// What was asked of a blob or done to it, and what came of that.
+    Blob(String, Value),
     /// For how long a system outside is left alone, in milliseconds.
     Away(String, Option<i64>),
     /// The time, in Unix milliseconds.

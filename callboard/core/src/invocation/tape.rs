@@ -93,6 +93,9 @@ impl Taken {
             Self::Fetch { ask, answer } => {
                 128 + ask.path.len() + ask.body.bytes.len() + answer.as_ref().map_or(0, |answer| answer.body.len())
             }
+            Self::Plain(Entry::Blob(ask, answer)) => {
+                64 + ask.len() + 96 * answer["blobs"].as_array().map_or(1, Vec::len)
+            }
             Self::Plain(_) => 32,
         }
     }
