@@ -100,9 +100,9 @@ fn recordings_go_with_the_member_who_is_removed() {
         let segments = fs::read_dir(channel.data().join("recordings")).unwrap();
         segments.filter_map(|segment| fs::read_to_string(segment.unwrap().path()).ok()).collect()
     };
-    eventually("what she did is captured", &recorded, |text| text.matches(&id).count() > 3);
+    eventually("what she did is captured", recorded, |text| text.matches(&id).count() > 3);
     channel.owner().delete(&format!("/api/members/{id}")).ok();
-    let text = eventually("she is forgotten", &recorded, |text| !text.contains(&id));
+    let text = eventually("she is forgotten", recorded, |text| !text.contains(&id));
     assert!(text.contains("identity post /sessions"), "what others did is still there");
 }
 
