@@ -97,7 +97,7 @@ pub enum Ended {
     /// With an answer.
     Answered,
     /// With a fault of this code.
-    Fault(&'static str),
+    Failed(&'static str),
     /// Nobody waited for it any more, or its time was over.
     Abandoned,
     /// It panicked.
@@ -107,7 +107,7 @@ pub enum Ended {
 impl Ended {
     /// Whether it is the fault of somebody.
     pub fn is_fault(self) -> bool {
-        matches!(self, Self::Fault(_) | Self::Panicked)
+        matches!(self, Self::Failed(_) | Self::Panicked)
     }
 }
 
@@ -116,7 +116,7 @@ impl fmt::Display for Ended {
         f.write_str(match self {
             Self::Running => "running",
             Self::Answered => "answered",
-            Self::Fault(code) => code,
+            Self::Failed(code) => code,
             Self::Abandoned => "abandoned",
             Self::Panicked => "panicked",
         })

@@ -243,7 +243,7 @@ impl Ending {
         match result {
             Ok(Answer { body: AnswerBody::Bytes { bytes, .. }, .. }) => self.0.end(Ended::Answered, bytes.len() as u64),
             Ok(_) => self.0.end(Ended::Answered, 0),
-            Err(fault) => self.0.end(Ended::Fault(fault.code), 0),
+            Err(fault) => self.0.end(Ended::Failed(fault.code), 0),
         }
     }
 }

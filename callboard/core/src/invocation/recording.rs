@@ -119,6 +119,10 @@ pub enum Entry {
 pub trait Recorder: Send + Sync {
     /// Keeps one. It never waits: where too much comes at once, some are dropped and counted.
     fn keep(&self, recording: Recording);
+    /// How many were dropped since this process began.
+    fn dropped(&self) -> u64 {
+        0
+    }
     /// One by its span, or the newest of a message's id.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Recording>, Fault>>;
     /// The newest, the newest first.

@@ -36,6 +36,8 @@ pub(super) struct Listed {
     invocations: Vec<Value>,
     /// The place of the newest there is, to ask for those after it.
     newest: u64,
+    /// How many recordings were dropped, because more came than could be written.
+    dropped: u64,
 }
 
 impl Choice {
@@ -78,7 +80,8 @@ pub(super) async fn list(env: Env, msg: Msg<Choice>) -> Result<Reply<Listed>, Fa
         let before = before.filter(|one| one.started_ms < begun_ms && choice.fits_recorded(one));
         invocations.extend(before.take(limit - invocations.len()).map(|one| one.invocation));
     }
-    Ok(Reply::ok(Listed { invocations, newest }))
+    let dropped = log.recorder().map_or(0, |recorder| recorder.dropped());
+    Ok(Reply::ok(Listed { invocations, newest, dropped }))
 }
 
 /// A recording shows what people sent and saw, so that somebody read it is told.

@@ -62,11 +62,6 @@ impl FileRecordings {
         Ok(Self { tasks, dropped: AtomicU64::new(0) })
     }
 
-    /// How many recordings were dropped, because more came than could be written.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
     /// Asks the thread. It takes one thing after the other, so what was kept before is seen.
     async fn ask<T>(&self, task: impl FnOnce(oneshot::Sender<T>) -> Task) -> Result<T, Fault> {
         let gone = || Fault::unavailable("data.unwritable", "the recordings are not written any more; start again");
@@ -88,6 +83,10 @@ impl Recorder for FileRecordings {
         if self.tasks.try_send(Task::Keep(Box::new(recording))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Recording>, Fault>> {
