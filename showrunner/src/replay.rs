@@ -78,14 +78,12 @@ fn test(recording: &Recording) -> Result<String, Fault> {
         "//! `{target}` as it ran at {began}, captured because of: {why}. Written by `showrunner replay {span} --as-test`: the
 //! message, everything the function read, and what it returned. Where it shall return something else, change `reply`.
 
-use callboard_bench::Bench;
-
 const RECORDING: &str = r{fence}\"{text}\"{fence};
 
-#[tokio::test]
-async fn invocation_{span}_returns_what_was_recorded() {{
-    let bench = Bench::new(vec![{service}::service()]).await;
-    assert_eq!(bench.replay(RECORDING).await, Vec::<String>::new());
+#[test]
+fn invocation_{span}_returns_what_was_recorded() {{
+    let differences = callboard_bench::replay(vec![{service}::service()], RECORDING);
+    assert_eq!(differences, Vec::<String>::new());
 }}
 "
     ))

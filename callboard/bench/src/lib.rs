@@ -238,6 +238,15 @@ impl Bench {
     }
 }
 
+/// Replays a recording on a bench of its own, as [`Bench::replay`], for tests that do nothing else.
+///
+/// # Panics
+/// As [`Bench::new`] and [`Bench::replay`].
+pub fn replay(services: Vec<Service>, recording: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { Bench::new(services).await.replay(recording).await })
+}
+
 /// Somebody who calls.
 #[derive(Clone)]
 pub struct Actor<'a> {

@@ -112,13 +112,13 @@ fn run_test(file: &Path, folder: &Path) -> (bool, String) {
     let built = own.parent().unwrap();
     let out = folder.join("test");
     let mut last = String::new();
-    for [service, bench, tokio] in candidates(built) {
+    for [service, bench] in candidates(built) {
         let extern_of = |name: &str, rlib: &Path| format!("{name}={}", rlib.display());
         let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
         rustc.args(["--test", "--edition", "2024", "-o"]).arg(&out).arg(file);
         rustc.arg("-L").arg(format!("dependency={}", built.display()));
         rustc.args(["--extern", &extern_of("catalogue", &service)]);
-        rustc.args(["--extern", &extern_of("callboard_bench", &bench), "--extern", &extern_of("tokio", &tokio)]);
+        rustc.args(["--extern", &extern_of("callboard_bench", &bench)]);
         let compiled = rustc.output().unwrap();
         if compiled.status.success() {
             let ran = Command::new(&out).output().unwrap();
@@ -131,7 +131,7 @@ fn run_test(file: &Path, folder: &Path) -> (bool, String) {
 }
 
 /// The crates it needs, the newest first; a crate built with other features does not fit to the others.
-fn candidates(built: &Path) -> Vec<[PathBuf; 3]> {
+fn candidates(built: &Path) -> Vec<[PathBuf; 2]> {
     let of = |name: &str| {
         let files = fs::read_dir(built).unwrap().map(|entry| entry.unwrap().path());
         let is_one = |path: &PathBuf| {
@@ -144,13 +144,11 @@ fn candidates(built: &Path) -> Vec<[PathBuf; 3]> {
         found.truncate(4);
         found
     };
-    let (services, benches, tokios) = (of("catalogue"), of("callboard_bench"), of("tokio"));
+    let (services, benches) = (of("catalogue"), of("callboard_bench"));
     let mut all = Vec::new();
     for (one, service) in services.iter().enumerate() {
         for (other, bench) in benches.iter().enumerate() {
-            for (third, tokio) in tokios.iter().enumerate() {
-                all.push((one + other + third, [service.clone(), bench.clone(), tokio.clone()]));
-            }
+            all.push((one + other, [service.clone(), bench.clone()]));
         }
     }
     all.sort_by_key(|(distance, _)| *distance);
