@@ -12,7 +12,7 @@ const GATEWAY_BYTES: u64 = 512 * 1024;
 const QUEUE_BYTES: u64 = 64 * 1024;
 
 /// What invocations used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub(crate) struct Usage {
     pub(crate) invocations: u64,

@@ -4,6 +4,7 @@
 use super::bill::Usage;
 use callboard::invocation::{Invocation, Observer};
 use callboard::{Empty, Env, Fault, Kind, Msg, Principal, Reply, Service, Stranger, Who};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ const ROWS_MAX: usize = 50_000;
 const SAVE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Whose usage in which hour.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Key {
     /// When the hour begins, in Unix milliseconds.
     pub(crate) hour_ms: i64,
@@ -33,7 +34,7 @@ pub(crate) struct Key {
 }
 
 /// A key with its usage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Row {
     #[serde(flatten)]
     pub(crate) key: Key,

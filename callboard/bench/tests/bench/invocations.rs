@@ -5,6 +5,7 @@ use callboard::outside::{Origin, Outside, Request, Response};
 use callboard::{BoxFuture, Data, Empty, Env, Fault, Flow, Id, Kind, Msg, Reply, Service, Statement, Stranger, Who};
 use callboard::{operator, params};
 use callboard_bench::{Bench, Kept};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -25,7 +26,7 @@ struct Cup {
     rest: i64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Order {
     #[serde(default)]
     password: String,

@@ -5,11 +5,12 @@ use crate::{Answer, AnswerBody, Body, BoxFuture, Data, Datum, Effects, Fault, Id
 use crate::{Principal, Reply, Rows, Tenant, Uri, WaitName};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// One captured invocation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recording {
     /// Its span, which names it.
     pub span: String,
@@ -36,7 +37,7 @@ pub struct Recording {
 }
 
 /// The message of a recording.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Its id.
     pub id: Id,
@@ -69,7 +70,7 @@ pub struct Message {
 }
 
 /// Something a function read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// Rows of a statement.

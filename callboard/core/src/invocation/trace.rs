@@ -2,7 +2,9 @@
 //! its parent and whether somebody asked to see it.
 
 use crate::Id;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Where a message stands in the trace of its correlation id.
@@ -69,6 +71,16 @@ impl<'de> Deserialize<'de> for Traceparent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::read(&text).ok_or_else(|| serde::de::Error::custom("this is no traceparent"))
+    }
+}
+
+impl JsonSchema for Traceparent {
+    fn schema_name() -> Cow<'static, str> {
+        "Traceparent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"})
     }
 }
 

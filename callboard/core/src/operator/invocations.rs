@@ -3,6 +3,7 @@
 use super::{Scope, nothing_here, told};
 use crate::invocation::{Invocation, Recording};
 use crate::{Effects, Empty, Env, Fault, Id, Msg, Reply, Tenant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 const LIST_MAX: u32 = 1_000;
 
 /// Which invocations.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Choice {
     /// Of functions whose path contains this.
@@ -30,7 +31,7 @@ pub(super) struct Choice {
 }
 
 /// Invocations, and where to go on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Listed {
     /// The newest first.
     invocations: Vec<Value>,
@@ -102,7 +103,7 @@ pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Recording>, 
 }
 
 /// Whose recordings are erased.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
     /// Pseudonym of the person.
@@ -113,7 +114,7 @@ pub(super) struct Whose {
 }
 
 /// How many it were.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Erased {
     count: u64,
 }
