@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -314,6 +315,8 @@ pub struct Head {
     pub hops: u8,
     /// When the caller stops waiting, in Unix milliseconds.
     pub deadline_ms: Option<i64>,
+    /// From which address it came, where a gateway knows; never stored.
+    pub address: Option<IpAddr>,
     /// What proves who acts, not yet checked; never stored.
     pub credential: Option<Secret<String>>,
     /// The key under which its sender may send the same message again: it takes effect once.
@@ -364,6 +367,7 @@ impl Msg {
             attempt: 1,
             hops: 0,
             deadline_ms: None,
+            address: None,
             credential: None,
             idempotency_key: None,
             meta: Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::function::{Erased, Function, Input, erase};
 use crate::outside::Dependency;
-use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, When};
+use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, Use, When};
 use serde::Serialize;
 
 /// Who may call a function.
@@ -58,6 +58,8 @@ pub struct Binding {
     pub attempts_max: u32,
     /// What becomes of its lane when a message is given up.
     pub on_dead: OnDead,
+    /// Whether a caller may try secrets here, so that each address may call it seldom.
+    pub takes_secrets: bool,
     /// Whether an event reaches every running process, and not only one of them.
     pub is_every_node: bool,
     pub(crate) function: Erased,
@@ -151,6 +153,8 @@ pub struct Service {
     pub tools: Vec<&'static str>,
     /// Systems outside it calls in steps.
     pub outside: Vec<Dependency>,
+    /// What it uses of others: URIs it reads, functions it calls, events it publishes.
+    pub uses: Vec<Use>,
     /// How many days events of a kind are kept, where it is not the usual time.
     pub retention: Vec<(Kind, u32)>,
     /// Mistakes in the table, reported together at start.
@@ -173,6 +177,7 @@ impl Service {
             schedules: Vec::new(),
             settings: Vec::new(),
             tools: Vec::new(),
+            uses: Vec::new(),
             retention: Vec::new(),
             outside: Vec::new(),
             mistakes: Vec::new(),
@@ -206,6 +211,7 @@ impl Service {
                 body_bytes_max: BODY_BYTES_MAX,
                 attempts_max: 8,
                 on_dead: OnDead::Skip,
+                takes_secrets: false,
                 is_every_node: false,
                 function: erase(function),
             }),
@@ -232,6 +238,12 @@ impl Service {
     #[must_use]
     pub fn relay(self) -> Self {
         self.last(|binding| binding.is_relay = true)
+    }
+
+    /// Somebody may try passwords or other secrets at the last row: it is limited for each address far more strictly than others.
+    #[must_use]
+    pub fn takes_secrets(self) -> Self {
+        self.last(|binding| binding.takes_secrets = true)
     }
 
     /// The last row takes bodies up to this size.

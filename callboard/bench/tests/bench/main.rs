@@ -9,6 +9,7 @@ mod kernel;
 mod once;
 mod operator;
 mod outside;
+mod policy;
 mod schedules;
 mod shop;
 mod start;

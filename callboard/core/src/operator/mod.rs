@@ -1,6 +1,7 @@
 //! The operator's functions under `/-/`: an application describes itself by the same means by which it does everything else.
 
 mod dead;
+mod policy;
 mod runs;
 mod schedules;
 
@@ -29,6 +30,12 @@ pub fn service() -> Service {
         .on(Kind::Get, "/-/flows/{id}", runs::show, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Post, "/-/flows/redo", runs::redo, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Post, "/-/flows/{id}/{operation}", runs::operate, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/denials", policy::list, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/denials/{id}", policy::show, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/policy", policy::privileges, Who::SignedIn, Stranger::NotFound)
+        .emits(&["operator.redriven"], "/-/dead/redrive")
+        .emits(&["operator.discarded"], "/-/dead/discard")
+        .emits(&["operator.intervened"], "/-/flows/**")
         .setting("callboard.functions", "owners", functions)
         .values(Values::OneOf(&["owners", "anyone"]))
         .setting("callboard.events_days", "30", "how long events are kept where their service says nothing else")
