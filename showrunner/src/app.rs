@@ -1,6 +1,7 @@
 //! Assembly: which services there are, which engines stand behind them, in one process.
 
 use crate::settings::Settings;
+use crate::{explain, gate, policy};
 use callboard::ports::{LEASE_MS, Ports, Records};
 use callboard::{Fault, Host, Service, SigningKey, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
@@ -12,7 +13,6 @@ use callboard_engines::machine::LocalMachine;
 use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::sqlite::{self, Sqlite};
-use callboard_handlers::{Authenticate, Idempotency};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -102,17 +102,19 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         .iter()
         .map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}")))
         .collect::<HashMap<_, _>>();
-    let host = Host::builder(ports)
-        .services(chosen_services(settings))
+    let services = chosen_services(settings);
+    let policy = policy::read(settings, &services)?;
+    let host = gate::handlers(Host::builder(ports), settings)?
+        .services(services)
+        .policy(policy)
         .home(Tenant::new(settings.get("tenant")))
         .tenants(Uri::parse("/tenants")?)
-        .handler(Authenticate::new())
-        .handler(Idempotency)
         .settings(settings.for_services())
         .assets(assets)
         .key(signing_key(&folder.join("key"))?)
         .build()
         .await?;
+    explain::restore(&host, &folder.join(explain::FILE));
     Ok(App { host, folder })
 }
 

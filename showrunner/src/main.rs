@@ -6,11 +6,14 @@ mod channels;
 mod cli;
 mod demo;
 mod drawings;
+mod explain;
+mod gate;
 mod log;
 mod manual;
 mod map;
 mod operate;
 mod payments_simulator;
+mod policy;
 #[cfg(test)]
 mod readmes;
 mod settings;
@@ -71,6 +74,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         Command::Schedules(how) => print(&operate(&settings, &Operate::Schedules, how)?),
         Command::Dead { how, asked } => print(&operate(&settings, &Operate::Dead(asked.clone()), how)?),
         Command::Flows { how, asked } => print(&operate(&settings, &Operate::Flows(asked.clone()), how)?),
+        Command::Explain { how, id } => print(&operate(&settings, &Operate::Explain { id: id.clone() }, how)?),
+        Command::Policy { how, cedar } => print(&operate(&settings, &Operate::Policy { cedar: *cedar }, how)?),
+        Command::Key { how, asked } => print(&operate(&settings, &Operate::Key(asked.clone()), how)?),
         Command::Call(arguments) => {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -4,6 +4,7 @@ use crate::app::{self, App};
 use crate::channels;
 use crate::cli::Up;
 use crate::demo;
+use crate::explain;
 use crate::payments_simulator::{self, Terms};
 use crate::print;
 use crate::settings::{self, Settings};
@@ -30,13 +31,15 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let (stop, stopped) = watch::channel(false);
     let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
     let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
-    let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped)));
+    let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped.clone())));
+    let explaining = tokio::spawn(explain::keep(app.host.clone(), app.folder.join(explain::FILE), wait(stopped)));
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
     stop.send_replace(true);
     let finished = async {
-        let (served, delivered, operated) = tokio::join!(serving, delivering, operated);
+        let (served, delivered, operated, explained) = tokio::join!(serving, delivering, operated, explaining);
+        explained.map_err(|error| Fault::bug(error.to_string()))?;
         operated.map_err(|error| Fault::bug(error.to_string()))?;
         served.map_err(|error| Fault::bug(error.to_string()))?;
         delivered.map_err(|error| Fault::bug(error.to_string()))
