@@ -288,6 +288,9 @@ impl Params {
     }
 }
 
+/// Source of messages that only find out what a stream may tell: they are neither counted as calls nor remembered where refused.
+pub const STREAM: &str = "stream";
+
 /// Everything of a message but its data: shared with the environment of the function that runs.
 #[derive(Clone, Debug)]
 pub struct Head {

@@ -4,7 +4,7 @@
 use crate::denial::Denial;
 use crate::space::At;
 use crate::uses::declaration;
-use crate::{Binding, Fault, Head, Host, Kind, Principal, Service, Stranger, Tenant, Uri, Who};
+use crate::{Binding, Fault, Head, Host, Kind, Principal, STREAM, Service, Stranger, Tenant, Uri, Who};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -187,6 +187,9 @@ impl Host {
             Some(_) => undeclared(&refusal),
             None => fault_for(question, &refusal),
         };
+        if head.source == STREAM {
+            return fault;
+        }
         let function = crate::space::binding_name(question.service.name, question.binding);
         self.inner.denials.note(Denial::new(head, function, refusal, fault.status()));
         fault

@@ -93,6 +93,11 @@ impl<'a> Coming<'a> {
         self
     }
 
+    pub(crate) fn for_stream(mut self) -> Self {
+        self.msg.head_mut().source = callboard::STREAM.into();
+        self
+    }
+
     pub(crate) fn from(mut self, address: &str) -> Self {
         self.msg.head_mut().address = Some(address.parse().unwrap());
         self

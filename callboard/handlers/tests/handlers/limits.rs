@@ -81,6 +81,14 @@ async fn where_secrets_can_be_tried_an_address_may_call_seldom_signed_in_or_not(
 }
 
 #[tokio::test]
+async fn what_a_stream_looks_at_is_no_call() {
+    let bench = bench(Rates { address: Rate::per_minute(1), ..none() }).await;
+    let call = || Coming::to(&bench, Kind::Get, "/who").from("203.0.113.7");
+    assert_eq!(passed(3, async || call().for_stream().come().await).await, 3);
+    assert_eq!(passed(3, async || call().come().await).await, 1);
+}
+
+#[tokio::test]
 async fn whoever_has_little_left_is_told() {
     let bench = bench(Rates { address: Rate::per_minute(10), ..none() }).await;
     let mut told = Vec::new();
