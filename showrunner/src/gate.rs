@@ -59,3 +59,37 @@ fn tokens(settings: &Settings) -> Result<Option<Tokens>, Fault> {
     };
     Tokens::new(&keys, rules).map(Some).map_err(wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn read(file: &str, keys: Option<&str>) -> Result<Option<Tokens>, Fault> {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let path = folder.path().join("showrunner.toml");
+        std::fs::write(&path, file).expect("a settings file");
+        keys.into_iter().for_each(|keys| std::fs::write(folder.path().join("keys.json"), keys).expect("keys"));
+        tokens(&Settings::load(&HashMap::new(), &HashMap::new(), Some(&path), &[])?)
+    }
+
+    #[test]
+    fn keys_of_tokens_stand_beside_the_settings_and_what_is_wrong_is_told_with_the_file() {
+        let key = r#"{"keys": [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]}"#;
+        let whole =
+            "[tokens]\nkeys = 'keys.json'\nissuer = 'https://id.example.org'\naudience = 'films'\nalgorithms = 'HS256'";
+        assert!(read("", None).is_ok_and(|tokens| tokens.is_none()), "nobody is believed unless somebody is set");
+        assert!(read(whole, Some(key)).is_ok_and(|tokens| tokens.is_some()));
+        for (file, keys, part) in [
+            (whole, None, "keys.json: No such file"),
+            (whole, Some("{}"), "no JSON Web Key Set"),
+            (&whole.replace("HS256", "ES256"), Some(key), "none of them is for ES256"),
+            ("[tokens]\nkeys = 'keys.json'", Some(key), "name the issuer and the audience"),
+            ("[tokens]\nleeway_s = 'long'", None, "write 0 to 31536000 seconds"),
+            ("[limits]\nperson_per_minute = 'many'", None, "such as `1200`"),
+        ] {
+            let fault = read(file, keys).err().expect(part);
+            assert!(fault.code == "settings" && fault.message.contains(part), "{fault}");
+        }
+    }
+}

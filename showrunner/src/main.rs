@@ -5,6 +5,8 @@ mod call;
 mod channels;
 mod cli;
 mod demo;
+#[cfg(test)]
+mod doors;
 mod drawings;
 mod explain;
 mod gate;

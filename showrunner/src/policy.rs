@@ -61,8 +61,23 @@ fn words(list: &Value) -> Vec<String> {
 
 fn line(out: &mut String, head: &str, words: &[String]) {
     if !words.is_empty() {
-        writeln!(out, "{head}: {}", words.join(", ")).expect("a string takes every write");
+        writeln!(out, "{head}: {}", grouped(words)).expect("a string takes every write");
     }
+}
+
+/// Rights with the same beginning together: `read table series, season; get /home`.
+fn grouped(words: &[String]) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for right in words {
+        let on = right.split(" ×").next().unwrap_or(right).rfind(' ').unwrap_or(0);
+        let (what, on) = right.split_at(on);
+        match groups.last_mut() {
+            Some((last, all)) if *last == what => all.push(on.trim_start()),
+            _ => groups.push((what, vec![on.trim_start()])),
+        }
+    }
+    let groups: Vec<String> = groups.into_iter().map(|(what, on)| format!("{what} {}", on.join(", "))).collect();
+    groups.join("; ")
 }
 
 #[cfg(test)]
@@ -122,10 +137,10 @@ mod tests {
 
     #[test]
     fn privileges_are_told_in_words() {
-        let told = json!({"services": [{"service": "shop", "declared": ["get /a", "run ffmpeg"], "unused": ["run ffmpeg"],
-            "functions": [{"function": "shop::buy", "observed": {"get /a": 3}, "undeclared": []},
+        let told = json!({"services": [{"service": "shop", "declared": ["get /a", "get /b", "run ffmpeg"], "unused": ["run ffmpeg"],
+            "functions": [{"function": "shop::buy", "observed": {"get /a": 3, "get /b": 1}, "undeclared": []},
                           {"function": "shop::sell", "observed": {}, "undeclared": []}]}]});
-        let want = "shop\n  declared: get /a, run ffmpeg\n  shop::buy\n    observed: get /a ×3\n  \
+        let want = "shop\n  declared: get /a, /b; run ffmpeg\n  shop::buy\n    observed: get /a ×3, /b ×1\n  \
                     declared, not seen since the start: run ffmpeg\n";
         assert!(privileges(&told).starts_with(want), "{}", privileges(&told));
     }
