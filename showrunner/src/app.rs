@@ -3,6 +3,7 @@
 use crate::cost::{self, Traffic};
 use crate::forgetting;
 use crate::settings::Settings;
+use crate::{explain, gate, policy};
 use callboard::outside::Nobody;
 use callboard::ports::{LEASE_MS, Ports, Records};
 use callboard::{Fault, Host, Service, SigningKey, Tenant, Uri};
@@ -16,7 +17,7 @@ use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
-use callboard_handlers::{Authenticate, Collector, Exporter, Idempotency, Tracing};
+use callboard_handlers::{Collector, Exporter};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -109,17 +110,17 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
     let recordings = Arc::new(recordings);
     let traffic = Traffic::open(&folder.join("traffic.json"));
     let exporter = exporter(settings)?;
-    let mut host = Host::builder(ports)
-        .services(chosen_services(settings))
+    let services = chosen_services(settings);
+    let policy = policy::read(settings, &services)?;
+    let mut host = gate::handlers(Host::builder(ports), settings)?
+        .services(services)
         .service(cost::service(traffic.clone()))
         .service(forgetting::service(recordings.clone(), settings.has_shared_records()))
+        .policy(policy)
         .recorder(recordings)
         .observer(traffic.clone())
         .home(Tenant::new(settings.get("tenant")))
         .tenants(Uri::parse("/tenants")?)
-        .handler(Tracing)
-        .handler(Authenticate::new())
-        .handler(Idempotency)
         .settings(settings.for_services())
         .assets(assets())
         .key(signing_key(&folder.join("key"))?);
@@ -127,6 +128,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         host = host.observer(exporter.clone());
     }
     let host = host.build().await?;
+    explain::restore(&host, &folder.join(explain::FILE));
     Ok(App { host, folder, traffic, exporter })
 }
 

@@ -86,6 +86,28 @@ pub(crate) enum Command {
     Replay(Replay),
     /// What the traffic would cost on AWS, and how much of that is paid for waiting
     Cost(Cost),
+    /// Why a request was refused, and the smallest change that would allow it
+    Explain {
+        #[command(flatten)]
+        how: How,
+        /// The id of its answer: `instance` in the problem, or the header `x-request-id`
+        id: String,
+    },
+    /// What each service declares, what its functions were seen to use, and where that differs
+    Policy {
+        #[command(flatten)]
+        how: How,
+        /// Print the policy itself, as Cedar reads it
+        #[arg(long)]
+        cedar: bool,
+    },
+    /// Keys with which programs call
+    Key {
+        #[command(flatten)]
+        how: How,
+        #[command(subcommand)]
+        asked: Key,
+    },
     /// Every setting, its value and where it came from
     Config {
         #[command(flatten)]
@@ -232,6 +254,42 @@ pub(crate) enum Operate {
     Schedules,
     Dead(Dead),
     Flows(Flows),
+    Explain { id: String },
+    Policy { cedar: bool },
+    Key(Key),
+}
+
+/// What to do with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make one; it is shown this once
+    Add {
+        /// What it is for
+        name: String,
+        /// What it may do: viewer, editor or owner
+        #[arg(long, default_value = "viewer")]
+        role: String,
+        /// How many days it lasts
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+        /// The channel
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
+    /// All there are, without their secrets
+    List {
+        /// The channel
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
+    /// Take one back: it works no longer
+    Revoke {
+        /// Its id
+        id: String,
+        /// The channel
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
 }
 
 /// Which dead letters.
@@ -489,6 +547,7 @@ impl Cli {
             Command::Invocations(Invocations { how, .. }) | Command::Invocation { how, .. } => Some(&how.folder),
             Command::Replay(Replay { how, .. }) | Command::Cost(Cost { how, .. }) => Some(&how.folder),
             Command::Dead { how, .. } | Command::Flows { how, .. } => Some(&how.folder),
+            Command::Explain { how, .. } | Command::Policy { how, .. } | Command::Key { how, .. } => Some(&how.folder),
             Command::Call(_)
             | Command::Map { .. }
             | Command::Openapi

@@ -6,14 +6,19 @@ mod channels;
 mod cli;
 mod cost;
 mod demo;
+#[cfg(test)]
+mod doors;
 mod drawings;
+mod explain;
 mod forgetting;
+mod gate;
 mod invocations;
 mod log;
 mod manual;
 mod map;
 mod operate;
 mod payments_simulator;
+mod policy;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
@@ -89,6 +94,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
             print(&text);
             return Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Explain { how, id } => print(&operate(&settings, &Operate::Explain { id: id.clone() }, how)?),
+        Command::Policy { how, cedar } => print(&operate(&settings, &Operate::Policy { cedar: *cedar }, how)?),
+        Command::Key { how, asked } => print(&operate(&settings, &Operate::Key(asked.clone()), how)?),
         Command::Call(arguments) => {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });

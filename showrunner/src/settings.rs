@@ -61,6 +61,33 @@ const OWN: &[Own] = &[
         "",
         "memory of single services or functions in megabytes, for `cost`: `media=2048, catalogue::series=256`",
     ),
+    own(
+        "policy",
+        "policy.cedar",
+        "file of policies beside those of the services, in Cedar; the name is beside the settings file",
+    ),
+    own("limits.tenant_per_minute", "0", "most requests of a channel in a minute; 0 does not limit"),
+    own("limits.person_per_minute", "12000", "most requests of one person in a minute; 0 does not limit"),
+    own(
+        "limits.address_per_minute",
+        "1200",
+        "most requests of one address in a minute where nobody is signed in; 0 does not limit",
+    ),
+    own(
+        "limits.secrets_per_minute",
+        "20",
+        "most attempts of one address in a minute at signing in or up; 0 does not limit",
+    ),
+    own(
+        "tokens.keys",
+        "",
+        "file of a JSON Web Key Set: tokens that its keys have signed are believed; empty believes none",
+    ),
+    own("tokens.issuer", "", "who issues them: their `iss`"),
+    own("tokens.audience", "", "for whom they are: their `aud`"),
+    own("tokens.algorithms", "RS256,ES256,EdDSA", "algorithms they may be signed with, of RS256, ES256, EdDSA, HS256"),
+    own("tokens.leeway_s", "30", "how far the clock of their issuer may be away"),
+    own("tokens.age_max_s", "3600", "how old a token may be, however long it says that it lasts"),
     own("proxies", "", "IP addresses whose X-Forwarded-* headers are believed, separated by commas"),
 ];
 
@@ -105,6 +132,8 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     entries: BTreeMap<&'static str, Entry>,
+    /// Where the settings file is; without one, the working directory.
+    folder: PathBuf,
 }
 
 impl Settings {
@@ -146,7 +175,8 @@ impl Settings {
         if let Some(unknown) = environment.keys().filter(|name| !variables.contains(name)).min() {
             return Err(unknown_setting("the environment", unknown, variables.into_iter()));
         }
-        Ok(Self { entries })
+        let folder = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+        Ok(Self { entries, folder })
     }
 
     /// A setting of the program itself.
@@ -160,6 +190,16 @@ impl Settings {
             entry.value = value;
         }
         self
+    }
+
+    /// Whether nobody has set it.
+    pub(crate) fn is_default(&self, name: &str) -> bool {
+        self.entries.get(name).is_none_or(|entry| entry.origin == Origin::Default)
+    }
+
+    /// A file that stands beside the settings, unless its name says where.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// The data folder.
@@ -262,6 +302,14 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
         "platform" => refuse_unless(value.split('.').all(is_label), "write a host name, such as `films.example.org`"),
         "log" => read_filter(value).map(drop),
         "log_format" => Values::OneOf(&["human", "json", "auto"]).check(value),
+        "policy" => refuse_unless(!value.is_empty(), "write a file, such as `policy.cedar`"),
+        _ if name.starts_with("limits.") => {
+            refuse_unless(value.parse::<u32>().is_ok(), "write a whole number, such as `1200`; 0 does not limit")
+        }
+        "tokens.leeway_s" | "tokens.age_max_s" => {
+            let is_time = value.parse::<i64>().is_ok_and(|seconds| (0..=31_536_000).contains(&seconds));
+            refuse_unless(is_time, "write 0 to 31536000 seconds")
+        }
         "proxies" => read_addresses(value).map(drop),
         "otlp_endpoint" if !value.is_empty() => Collector::read(value, "", 1.0).map(drop),
         "otlp_part" => refuse_unless(

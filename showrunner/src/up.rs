@@ -4,6 +4,7 @@ use crate::app::{self, App};
 use crate::channels;
 use crate::cli::Up;
 use crate::demo;
+use crate::explain;
 use crate::payments_simulator::{self, Terms};
 use crate::print;
 use crate::settings::{self, Settings};
@@ -35,14 +36,17 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     tokio::spawn(app.traffic.clone().keep_saved());
     let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
     let exporting = tokio::spawn(export(app.exporter.clone(), wait(stopped.clone())));
-    let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped)));
+    let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped.clone())));
+    let explaining = tokio::spawn(explain::keep(app.host.clone(), app.folder.join(explain::FILE), wait(stopped)));
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
     stop.send_replace(true);
     let finished = async {
-        let (served, delivered, operated, exported) = tokio::join!(serving, delivering, operated, exporting);
+        let (served, delivered, operated, exported, explained) =
+            tokio::join!(serving, delivering, operated, exporting, explaining);
         exported.map_err(|error| Fault::bug(error.to_string()))?;
+        explained.map_err(|error| Fault::bug(error.to_string()))?;
         operated.map_err(|error| Fault::bug(error.to_string()))?;
         served.map_err(|error| Fault::bug(error.to_string()))?;
         delivered.map_err(|error| Fault::bug(error.to_string()))

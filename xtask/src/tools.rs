@@ -34,7 +34,7 @@ pub(crate) const NODE: Tool = Tool {
 
 pub(crate) const PYTHON: Tool = Tool {
     name: "Python with venv",
-    purpose: "runs the validators and schemathesis on the application's documents",
+    purpose: "runs validators, schemathesis, the clients of AWS and a peer of the figures",
     is_there: is_python_there,
     packages: ["python3 python3-venv", "python3", "python", "python3", "python@3.12"],
 };
@@ -44,15 +44,6 @@ pub(crate) const POSTGRESQL: Tool = Tool {
     purpose: "runs the tests on the records of many machines",
     is_there: || postgres::programs().is_some(),
     packages: ["postgresql", "postgresql-server", "postgresql", "postgresql", "postgresql@16"],
-};
-
-pub(crate) const PYTHON: Tool = Tool {
-    name: "Python with venv and pip",
-    purpose: "runs a peer of the figures",
-    is_there: || {
-        process::read(process::command("python3", Path::new(".")).args(["-m", "ensurepip", "--version"])).is_some()
-    },
-    packages: ["python3 python3-venv", "python3", "python", "python3", "python3"],
 };
 
 pub(crate) const CHROMIUM: Tool = Tool {

@@ -4,10 +4,12 @@ use crate::breaker::Watched;
 use crate::flow::StepCall;
 use crate::host::Inner;
 use crate::invocation::{Log, Open, Used};
+use crate::observed;
 use crate::outside::{Dependency, Origin, Request, Response};
 use crate::ports::{Blobs, Exec, Exited, Folder, Operations, Read};
 use crate::{
-    Answer, AnswerBody, Data, Datum, Fault, Head, Host, Id, Kind, LiveMessage, Msg, Pass, Principal, Rows, Secret,
+    Answer, AnswerBody, Data, Datum, Denials, Fault, Head, Host, Id, Kind, LiveMessage, Msg, Pass, Principal,
+    Privileges, Rows, Secret,
 };
 use crate::{Space, Statement, Tenant, Uri};
 use base64::Engine;
@@ -24,6 +26,8 @@ pub struct Env {
     pub(crate) inner: Arc<Inner>,
     pub(crate) head: Arc<Head>,
     pub(crate) service: usize,
+    /// Path of the function that runs.
+    pub(crate) function: &'static str,
     pub(crate) is_relay: bool,
     pub(crate) step: Option<StepCall>,
     pub(crate) open: Arc<Open>,
@@ -85,6 +89,7 @@ impl Env {
     /// # Errors
     /// As [`Env::query`].
     pub async fn query_many(&self, reads: Vec<Read>) -> Result<Vec<Rows>, Fault> {
+        reads.iter().for_each(|read| self.inner.observed.note_statement(self.function, read.statement));
         self.open.query(&self.head, reads).await
     }
 
@@ -108,7 +113,7 @@ impl Env {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let data = if query.is_empty() { Data::EMPTY } else { Data::form(query.to_owned()) };
         let msg = self.message(Kind::Get, Uri::parse(path)?, data, principal)?;
-        let answer = self.open.call(msg).await?;
+        let answer = self.ask_other(msg).await?;
         match answer.body {
             AnswerBody::Bytes { bytes, .. } => serde_json::from_slice(&bytes).map_err(|error| {
                 Fault::bug(format!("the answer of {uri} is not what {} expects: {error}", self.service_name()))
@@ -130,7 +135,15 @@ impl Env {
         }
         let mut msg = self.message(kind, uri, data, self.head.principal.clone())?;
         msg.head_mut().meta.clone_from(&self.head.meta);
-        self.open.call(msg).await
+        self.ask_other(msg).await
+    }
+
+    /// Asks a function of any service, as the service whose function runs.
+    async fn ask_other(&self, msg: Msg) -> Result<Answer, Fault> {
+        if let Some(at) = self.inner.space.find_call(&msg.kind, &msg.uri) {
+            self.inner.observed.note(self.function, observed::Used::Calls(at));
+        }
+        self.open.call(self.service, msg).await
     }
 
     /// As [`Env::relay`], for a change that is made only if the resource still has this version.
@@ -225,6 +238,7 @@ impl Env {
         if !self.inner.space.services[self.service].tools.contains(&exec.tool) {
             return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
         }
+        self.inner.observed.note(self.function, observed::Used::Runs(exec.tool));
         self.open.unrecorded("programs")?;
         self.open.wait(Used::Tool(exec.tool), self.inner.ports.machine.exec(exec)).await
     }
@@ -249,6 +263,7 @@ impl Env {
                 request.path
             )));
         }
+        self.inner.observed.note(self.function, observed::Used::Fetches(setting));
         if let Some(played) = self.open.played(&request) {
             return played;
         }
@@ -348,6 +363,16 @@ impl Env {
     /// The application as it is put together: its services, functions and what triggers them.
     pub fn space(&self) -> &Space {
         &self.inner.space
+    }
+
+    /// What was refused lately.
+    pub(crate) fn denials(&self) -> &Denials {
+        &self.inner.denials
+    }
+
+    /// What services declare and were seen to use, and the policy as text.
+    pub(crate) fn policy(&self) -> (Vec<Privileges>, Option<String>) {
+        (crate::observed::privileges(&self.inner.space, &self.inner.observed), self.inner.policy.text())
     }
 
     /// Name of the service whose function runs.

@@ -2,18 +2,19 @@
 
 use crate::answer::{Answer, answer};
 use crate::breaker::Breakers;
+use crate::denial::Denials;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
 use crate::housekeeping;
 use crate::invocation::{Capture, Dependency, Ending, Log, Observer, Open, Recorder};
+use crate::observed::{Observed, Used};
 use crate::once::kept;
 use crate::outside::Outside;
+use crate::policy::{Policy, Tables};
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
-use crate::service::{Binding, Service, Stranger, Who};
-use crate::{
-    Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Principal, Reply,
-};
-use crate::{LiveMessage, SigningKey, Space, Tenant, Uri, event, fill_slots};
+use crate::service::{Binding, Service};
+use crate::{Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Reply};
+use crate::{LiveMessage, Privileges, SigningKey, Space, Tenant, Uri, event, fill_slots};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,9 @@ pub(crate) struct Inner {
     pub(crate) assets: HashMap<String, String>,
     pub(crate) key: SigningKey,
     pub(crate) breakers: Breakers,
+    pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) denials: Denials,
+    pub(crate) observed: Observed,
     pub(crate) retention: Retention,
     /// The tenant in which schedules fire, and where to ask for all of them.
     pub(crate) home: Tenant,
@@ -76,6 +80,7 @@ pub struct HostBuilder {
     tenants: Option<Uri>,
     observers: Vec<Arc<dyn Observer>>,
     recorder: Option<Arc<dyn Recorder>>,
+    policy: Arc<dyn Policy>,
 }
 
 impl HostBuilder {
@@ -150,6 +155,13 @@ impl HostBuilder {
         self
     }
 
+    /// What decides who may do what, instead of the binding tables alone.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// The key that signs passes.
     #[must_use]
     pub fn key(mut self, key: SigningKey) -> Self {
@@ -186,6 +198,9 @@ impl HostBuilder {
             home: self.home,
             tenants: self.tenants,
             breakers: Breakers::default(),
+            policy: self.policy,
+            denials: Denials::default(),
+            observed: Observed::default(),
             last_id: Mutex::default(),
         };
         let host = Host { inner: Arc::new(inner) };
@@ -221,6 +236,7 @@ impl Host {
             tenants: None,
             observers: Vec::new(),
             recorder: None,
+            policy: Arc::new(Tables),
         }
     }
 
@@ -249,6 +265,21 @@ impl Host {
         &self.inner.assets
     }
 
+    /// What was refused lately, and what would allow it.
+    pub fn denials(&self) -> &Denials {
+        &self.inner.denials
+    }
+
+    /// What decides who may do what.
+    pub fn policy(&self) -> &dyn Policy {
+        &*self.inner.policy
+    }
+
+    /// What every service declares, and what its functions were seen to use since the start.
+    pub fn privileges(&self) -> Vec<Privileges> {
+        crate::observed::privileges(&self.inner.space, &self.inner.observed)
+    }
+
     /// A message from outside, with a new id and the time.
     pub fn message(&self, kind: Kind, uri: Uri, tenant: Tenant) -> Msg {
         Msg::new(kind, uri, tenant, self.inner.id(), self.inner.ports.clock.now_ms())
@@ -266,11 +297,16 @@ impl Host {
     ///
     /// # Errors
     /// The fault to answer with.
-    pub async fn run(&self, mut msg: Msg) -> Result<Answer, Fault> {
+    pub async fn run(&self, msg: Msg) -> Result<Answer, Fault> {
+        self.run_for(None, msg).await
+    }
+
+    /// The same for a function of a service that asks another, by the service's place.
+    pub(crate) async fn run_for(&self, asker: Option<usize>, mut msg: Msg) -> Result<Answer, Fault> {
         let space = &*self.inner.space;
         let at = space.find_call(&msg.kind, &msg.uri).ok_or_else(|| self.nothing_at(&msg.head))?;
         let (_, binding) = space.binding(at);
-        permit(binding, &msg.principal)?;
+        self.permit(asker, at, &msg.head)?;
         if msg.data.bytes.len() > binding.body_bytes_max {
             let most = binding.body_bytes_max;
             return Err(Fault::too_large(
@@ -317,6 +353,7 @@ impl Host {
             inner: self.inner.clone(),
             head: msg.head.clone(),
             service: call.service,
+            function: call.function.name(),
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
             step: call.step,
             open: open.clone(),
@@ -411,6 +448,7 @@ impl Host {
             return Ok(None);
         }
         let effects = reply.effects.clone();
+        self.note_effects(call, &effects);
         let outbox = self.outbox(call.service, head, &effects, now_ms, open)?;
         let mut moves = self.flow_moves(call.service, head, &effects, open)?;
         if let Some(step) = call.step {
@@ -429,6 +467,21 @@ impl Host {
             is_passing,
             now_ms,
         }))
+    }
+
+    fn note_effects(&self, call: &Call<'_>, effects: &Effects) {
+        let (observed, space, function) = (&self.inner.observed, &self.inner.space, call.function.name());
+        for write in &effects.writes {
+            observed.note_statement(function, write.statement);
+        }
+        for emit in &effects.events {
+            let pattern = space.emit_pattern(call.service, &emit.kind, &emit.uri);
+            observed.note(function, Used::Emits(emit.kind.clone(), pattern));
+        }
+        for at in effects.sends.iter().filter_map(|send| space.find_call(&send.kind, &send.uri)) {
+            observed.note(function, Used::Calls(at));
+        }
+        effects.starts.iter().for_each(|start| observed.note(function, Used::Starts(start.flow)));
     }
 
     fn outbox(
@@ -457,14 +510,15 @@ impl Host {
             dataref: None,
         };
         let events = effects.events.iter().map(|emit| {
+            self.permit_emit(service, &emit.kind, &emit.uri, head)?;
             let lanes = space.event_lanes(&emit.kind, &emit.uri);
             Ok(Outgoing { envelope: envelope(&emit.kind, &emit.uri, emit.data.clone()), lanes, is_event: true })
         });
         let sends = effects.sends.iter().map(|send| {
-            let lane = space.call_lane(&send.kind, &send.uri, send.at_ms);
-            let lane = lane.ok_or_else(|| {
-                Fault::bug(format!("{name} sends {} to {}, which nobody answers", send.kind, send.uri))
-            })?;
+            let nobody = || Fault::bug(format!("{name} sends {} to {}, which nobody answers", send.kind, send.uri));
+            let at = space.find_call(&send.kind, &send.uri).ok_or_else(nobody)?;
+            let lane = space.call_lane(&send.kind, &send.uri, send.at_ms).ok_or_else(nobody)?;
+            self.permit_send(service, at, &send.kind, &send.uri, head)?;
             Ok(Outgoing {
                 envelope: envelope(&send.kind, &send.uri, send.data.read()?),
                 lanes: vec![lane],
@@ -473,26 +527,6 @@ impl Host {
         });
         events.chain(sends).collect()
     }
-}
-
-/// The policy: deny unless the row says who may, and this is one of them.
-pub(crate) fn permit(binding: &Binding, principal: &Principal) -> Result<(), Fault> {
-    let may = match (binding.who, principal) {
-        (_, Principal::Service(_)) | (Who::Anyone, _) | (Who::SignedIn, Principal::Person { .. }) => true,
-        (Who::Role(role), _) => principal.has_role(role),
-        _ => false,
-    };
-    if may {
-        return Ok(());
-    }
-    Err(match (binding.stranger, principal) {
-        (Stranger::NotFound, _) => Fault::not_found("no_such_uri", "there is nothing here"),
-        (Stranger::Denied, Principal::Nobody) => Fault::not_signed_in("not_signed_in", "sign in first"),
-        (Stranger::Denied, _) => {
-            let detail = format!("{} {} wants {:?}", binding.kind, binding.pattern.as_str(), binding.who);
-            Fault::denied("denied", "you may not do this in this channel; ask its owner for the role").detail(detail)
-        }
-    })
 }
 
 fn check_reply(call: &Call<'_>, head: &Head, reply: &Reply<Data>) -> Result<(), Fault> {

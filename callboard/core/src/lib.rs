@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod contract;
 mod datum;
 mod delivery;
+mod denial;
 mod effects;
 mod env;
 mod fault;
@@ -21,10 +22,12 @@ mod housekeeping;
 mod id;
 pub mod invocation;
 mod msg;
+mod observed;
 mod once;
 pub mod operator;
 pub mod outside;
 mod pattern;
+pub mod policy;
 pub mod ports;
 mod reply;
 mod schedule;
@@ -33,10 +36,12 @@ mod service;
 mod signed;
 mod space;
 mod uri;
+mod uses;
 
 pub use answer::{Answer, AnswerBody};
 pub use contract::{Contract, Gives, Notes, Takes};
 pub use datum::{Datum, Row, Rows, Statement};
+pub use denial::{DENIALS_MAX, Denial, Denials};
 pub use effects::{
     BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, MESSAGE_BYTES_MAX, Operate, Otherwise,
     RUN_KEY_BYTES_MAX, SendMsg, Slot, Start, WaitAnswer, WaitName, Write, fill_slots,
@@ -48,7 +53,8 @@ pub use function::{Empty, Function, Input, OfEnv, OfMsg};
 pub use handler::{Handler, Next};
 pub use host::{Host, HostBuilder};
 pub use id::{Id, pid};
-pub use msg::{Data, Head, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, Tenant, event};
+pub use msg::{Data, Head, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, STREAM, Tenant, event};
+pub use observed::{FunctionPrivileges, Privileges};
 pub use once::{KEY_AGE_MS, KEY_BYTES_MAX};
 pub use pattern::{Pattern, PatternError, Router};
 pub use ports::{BoxFuture, Ports};
@@ -59,3 +65,4 @@ pub use service::{BODY_BYTES_MAX, Binding, Migration, OnDead, Service, Setting, 
 pub use signed::{PASS_AGE_MS_MAX, Pass, PassError, SigningKey};
 pub use space::{HOPS_MAX, Space, StartError};
 pub use uri::{URI_BYTES_MAX, Uri, UriError};
+pub use uses::Use;

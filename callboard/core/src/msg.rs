@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -303,6 +304,9 @@ impl Params {
     }
 }
 
+/// Source of messages that only find out what a stream may tell: they are neither counted as calls nor remembered where refused.
+pub const STREAM: &str = "stream";
+
 /// Everything of a message but its data: shared with the environment of the function that runs.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -332,6 +336,8 @@ pub struct Head {
     pub hops: u8,
     /// When the caller stops waiting, in Unix milliseconds.
     pub deadline_ms: Option<i64>,
+    /// From which address it came, where a gateway knows; never stored.
+    pub address: Option<IpAddr>,
     /// What proves who acts, not yet checked; never stored.
     pub credential: Option<Secret<String>>,
     /// The key under which its sender may send the same message again: it takes effect once.
@@ -383,6 +389,7 @@ impl Msg {
             attempt: 1,
             hops: 0,
             deadline_ms: None,
+            address: None,
             credential: None,
             idempotency_key: None,
             meta: Vec::new(),

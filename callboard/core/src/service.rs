@@ -3,7 +3,7 @@
 use crate::contract::{Contract, Notes};
 use crate::function::{Erased, Function, Input, erase, erase_called};
 use crate::outside::Dependency;
-use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, When};
+use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, Use, When};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -60,6 +60,8 @@ pub struct Binding {
     pub attempts_max: u32,
     /// What becomes of its lane when a message is given up.
     pub on_dead: OnDead,
+    /// Whether a caller may try secrets here, so that each address may call it seldom.
+    pub takes_secrets: bool,
     /// Whether an event reaches every running process, and not only one of them.
     pub is_every_node: bool,
     /// What it says of the wire beside its types.
@@ -160,6 +162,8 @@ pub struct Service {
     pub tools: Vec<&'static str>,
     /// Systems outside it calls in steps.
     pub outside: Vec<Dependency>,
+    /// What it uses of others: URIs it reads, functions it calls, events it publishes.
+    pub uses: Vec<Use>,
     /// How many days events of a kind are kept, where it is not the usual time.
     pub retention: Vec<(Kind, u32)>,
     /// What it publishes: which kind of event, on which URIs, and with what.
@@ -184,6 +188,7 @@ impl Service {
             schedules: Vec::new(),
             settings: Vec::new(),
             tools: Vec::new(),
+            uses: Vec::new(),
             retention: Vec::new(),
             outside: Vec::new(),
             publishes: Vec::new(),
@@ -218,6 +223,7 @@ impl Service {
                 body_bytes_max: BODY_BYTES_MAX,
                 attempts_max: 8,
                 on_dead: OnDead::Skip,
+                takes_secrets: false,
                 is_every_node: false,
                 notes: Notes::default(),
                 function: erase_called(function),
@@ -245,6 +251,12 @@ impl Service {
     #[must_use]
     pub fn relay(self) -> Self {
         self.last(|binding| binding.is_relay = true)
+    }
+
+    /// Somebody may try passwords or other secrets at the last row: it is limited for each address far more strictly than others.
+    #[must_use]
+    pub fn takes_secrets(self) -> Self {
+        self.last(|binding| binding.takes_secrets = true)
     }
 
     /// The last row takes bodies up to this size.

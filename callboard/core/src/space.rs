@@ -11,6 +11,9 @@ use std::fmt;
 /// Most messages in a chain before it counts as a loop.
 pub const HOPS_MAX: u8 = 16;
 
+/// Kinds of calls on resources.
+const CALLS: [Kind; 6] = [Kind::Get, Kind::Post, Kind::Put, Kind::Patch, Kind::Delete, Kind::Options];
+
 /// All services of an application.
 pub struct Space {
     /// The services.
@@ -18,10 +21,13 @@ pub struct Space {
     calls: HashMap<Kind, Router<At>>,
     events: HashMap<Kind, Router<At>>,
     targets: HashMap<String, Target>,
+    /// By service: functions of others that it declares, and events that it publishes with the place of their declaration.
+    declared: Vec<HashSet<(usize, usize)>>,
+    emitted: Vec<HashMap<Kind, Router<usize>>>,
 }
 
 /// Position of a binding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct At {
     pub(crate) service: usize,
     pub(crate) binding: usize,
@@ -73,8 +79,16 @@ impl Space {
         if !mistakes.is_empty() {
             return Err(StartError(mistakes));
         }
-        let mut space = Self { services, calls: HashMap::new(), events: HashMap::new(), targets: HashMap::new() };
+        let mut space = Self {
+            services,
+            calls: HashMap::new(),
+            events: HashMap::new(),
+            targets: HashMap::new(),
+            declared: Vec::new(),
+            emitted: Vec::new(),
+        };
         space.index();
+        space.index_uses();
         Ok(space)
     }
 
@@ -95,6 +109,54 @@ impl Space {
                     self.targets.insert(name, Target::Flow(FlowTarget { service, flow, what }));
                 }
             }
+        }
+    }
+
+    /// A declaration names a row of another's table by its kind and the shape of its pattern.
+    fn index_uses(&mut self) {
+        let rows = self.services.iter().enumerate().flat_map(|(service, table)| {
+            let rows = table.bindings.iter().enumerate();
+            rows.map(move |(binding, row)| ((row.kind.clone(), row.pattern.shape()), (service, binding)))
+        });
+        let rows: HashMap<(Kind, String), (usize, usize)> =
+            rows.filter(|((kind, _), _)| !matches!(kind, Kind::Event(_))).collect();
+        for table in &self.services {
+            let (mut declared, mut emitted) = (HashSet::new(), HashMap::<Kind, Router<usize>>::new());
+            for (at, used) in table.uses.iter().enumerate() {
+                if matches!(used.kind, Kind::Event(_)) {
+                    emitted.entry(used.kind.clone()).or_default().insert(&used.pattern, at);
+                } else {
+                    declared.extend(rows.get(&(used.kind.clone(), used.pattern.shape())));
+                }
+            }
+            self.declared.push(declared);
+            self.emitted.push(emitted);
+        }
+    }
+
+    /// Whether a service declares that it uses a function, or the function is its own.
+    pub(crate) fn declares(&self, service: usize, at: At) -> bool {
+        service == at.service || self.declared[service].contains(&(at.service, at.binding))
+    }
+
+    /// A function of another service on a URI on which a service publishes an event without declaring it, and on which it answers
+    /// nothing itself.
+    pub(crate) fn foreign_owner(&self, service: usize, kind: &Kind, uri: &Uri) -> Option<At> {
+        if self.emitted[service].get(kind).is_some_and(|router| router.find(uri).is_some()) {
+            return None;
+        }
+        let owners: Vec<At> = CALLS.iter().filter_map(|kind| self.find_call(kind, uri)).collect();
+        let is_own = owners.iter().any(|at| at.service == service);
+        owners.first().copied().filter(|_| !is_own)
+    }
+
+    /// The pattern that the URI of an event fits: of its declaration, or of a function of the service.
+    pub(crate) fn emit_pattern(&self, service: usize, kind: &Kind, uri: &Uri) -> &'static str {
+        let declared = self.emitted[service].get(kind).and_then(|router| router.find(uri));
+        let own = || CALLS.iter().filter_map(|kind| self.find_call(kind, uri)).find(|at| at.service == service);
+        match declared {
+            Some(at) => self.services[service].uses[at].pattern.as_str(),
+            None => own().map_or("elsewhere", |at| self.binding(at).1.pattern.as_str()),
         }
     }
 

@@ -1,5 +1,5 @@
 //! The operator's gateway: a socket in the data folder, so that whoever may open the folder can ask the process that uses it.
-//! One line of JSON asks, one answers. It reaches the operator's functions under `/-/` and nothing else.
+//! One line of JSON asks, one answers. It reaches the operator's functions under `/-/` and keys of programs, and nothing else.
 
 use callboard::{Data, Fault, Host, Kind, Principal, Tenant, Uri};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+/// What the operator reaches: their own functions, and keys of programs.
+const REACHED: [&str; 2] = ["/-", "/keys"];
 /// Longest question.
 const ASK_BYTES_MAX: u64 = 1 << 20;
 /// Most questions at once.
@@ -101,7 +103,11 @@ async fn answer(host: Host, stream: UnixStream) {
 /// # Errors
 /// The function's fault.
 pub async fn run(host: &Host, ask: Ask) -> Result<Value, Fault> {
-    if !ask.uri.as_str().starts_with("/-/") {
+    let path = ask.uri.as_str();
+    if !REACHED
+        .iter()
+        .any(|above| path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    {
         return Err(Fault::not_found("no_such_uri", format!("{} is not the operator's", ask.uri)));
     }
     let data = if ask.kind.is_safe() { Data::form(ask.query) } else { Data::json(&ask.body) };

@@ -12,12 +12,13 @@ pub struct Authenticate {
     resolve: Uri,
 }
 
-/// What the space says of a session.
+/// What the space says of a session, or of a key, which has none.
 #[derive(Deserialize)]
 struct Session {
     person: Arc<str>,
     roles: Arc<[Arc<str>]>,
-    session: Arc<str>,
+    #[serde(default)]
+    session: Option<Arc<str>>,
 }
 
 impl Authenticate {
@@ -25,27 +26,28 @@ impl Authenticate {
     pub fn new() -> Self {
         Self { resolve: Uri::parse("/sessions/resolve").expect("it is a URI") }
     }
+}
 
-    async fn resolve(&self, host: &Host, msg: &Msg, token: &str) -> Result<Option<Principal>, Fault> {
-        let hash = Sha256::digest(token.as_bytes());
-        let query = format!("hash={hash:x}");
-        let mut ask = host.message(Kind::Get, self.resolve.clone(), msg.tenant.clone()).with_data(Data::form(query));
-        let head = ask.head_mut();
-        head.source = "authenticate".into();
-        head.principal = Principal::Service("authenticate".into());
-        head.correlation = msg.correlation;
-        head.causation = Some(msg.id);
-        head.deadline_ms = msg.deadline_ms;
-        let answer = match host.run(ask).await {
-            Ok(answer) => answer,
-            Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
-            Err(fault) => return Err(fault),
-        };
-        let callboard::AnswerBody::Bytes { bytes, .. } = &answer.body else { return Ok(None) };
-        let Session { person, roles, session } = serde_json::from_slice(bytes)
-            .map_err(|error| Fault::bug(format!("the answer of {} is no session: {error}", self.resolve)))?;
-        Ok(Some(Principal::Person { id: person, roles, session: Some(session) }))
-    }
+/// Asks the space who a token is of; none where nobody is.
+pub(crate) async fn resolve(host: &Host, at: &Uri, msg: &Msg, token: &str) -> Result<Option<Principal>, Fault> {
+    let hash = Sha256::digest(token.as_bytes());
+    let query = format!("hash={hash:x}");
+    let mut ask = host.message(Kind::Get, at.clone(), msg.tenant.clone()).with_data(Data::form(query));
+    let head = ask.head_mut();
+    head.source = "authenticate".into();
+    head.principal = Principal::Service("authenticate".into());
+    head.correlation = msg.correlation;
+    head.causation = Some(msg.id);
+    head.deadline_ms = msg.deadline_ms;
+    let answer = match host.run(ask).await {
+        Ok(answer) => answer,
+        Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    let callboard::AnswerBody::Bytes { bytes, .. } = &answer.body else { return Ok(None) };
+    let Session { person, roles, session } = serde_json::from_slice(bytes)
+        .map_err(|error| Fault::bug(format!("the answer of {at} is no session: {error}")))?;
+    Ok(Some(Principal::Person { id: person, roles, session }))
 }
 
 impl Default for Authenticate {
@@ -62,7 +64,7 @@ impl Handler for Authenticate {
         }
         Box::pin(async move {
             let token = msg.head_mut().credential.take().expect("it was there a moment ago");
-            if let Some(principal) = self.resolve(host, &msg, token.expose()).await? {
+            if let Some(principal) = resolve(host, &self.resolve, &msg, token.expose()).await? {
                 msg.head_mut().principal = principal;
                 return next.run(host, msg).await;
             }

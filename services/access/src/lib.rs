@@ -14,4 +14,5 @@ pub fn service() -> Service {
         .on(Kind::Get, "/access/series/{id}", decision::of_series, Who::Anyone, Denied)
         .on(Kind::Get, "/access/episodes/{id}", decision::of_episode, Who::Anyone, Denied)
         .on(Kind::Get, "/access/episodes/{id}/public", decision::is_public, Who::Services, NotFound)
+        .reads(&["/series/{id}/facts", "/episodes/{id}/facts"])
 }

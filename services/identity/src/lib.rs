@@ -6,6 +6,7 @@
 mod account;
 mod attempts;
 mod email;
+mod keys;
 mod me;
 mod members;
 mod model;
@@ -21,27 +22,39 @@ pub fn service() -> Service {
     Service::new("identity")
         .on(Kind::Post, "/accounts", account::sign_up, Who::Anyone, Stranger::Denied)
         .answers(&[201])
+        .takes_secrets()
         .on(Kind::Post, "/owners", account::make_owner, Who::Services, Stranger::NotFound)
         .answers(&[201])
         .on(Kind::Put, "/accounts/password", account::reset_password, Who::Services, Stranger::NotFound)
         .on(Kind::Post, "/sessions", sessions::sign_in, Who::Anyone, Stranger::Denied)
         .refuses(&[401])
+        .takes_secrets()
         .on(Kind::Delete, "/sessions/current", sessions::sign_out, Who::SignedIn, Stranger::Denied)
         .on(Kind::Get, "/sessions/resolve", sessions::resolve, Who::Services, Stranger::NotFound)
         .on(Kind::Get, "/me", me::show, Who::SignedIn, Stranger::Denied)
         .on(Kind::Patch, "/me", me::rename, Who::SignedIn, Stranger::Denied)
-        .reads(&["if-match"])
+        .headers(&["if-match"])
         .on(Kind::Put, "/me/password", me::change_password, Who::SignedIn, Stranger::Denied)
+        .takes_secrets()
         .on(Kind::Get, "/members", members::list, Who::Role("owner"), Stranger::Denied)
         .on(Kind::Put, "/members/{id}", members::set_role, Who::Role("owner"), Stranger::Denied)
-        .reads(&["if-match"])
+        .headers(&["if-match"])
         .on(Kind::Delete, "/members/{id}", members::remove, Who::Role("owner"), Stranger::Denied)
-        .reads(&["if-match"])
+        .headers(&["if-match"])
         .publishes::<Changed>(event("created"), "/members/{id}")
         .publishes::<Changed>(event("changed"), "/members/{id}")
         .publishes::<Changed>(event("deleted"), "/members/{id}")
         .publishes::<Changed>(event("deleted"), "/sessions/{id}")
-        .tenants_tables(&["account", "ownership", "session", "attempt"])
+        .on(Kind::Get, "/keys", keys::list, Who::Role("owner"), Stranger::Denied)
+        .on(Kind::Post, "/keys", keys::make, Who::Role("owner"), Stranger::Denied)
+        .answers(&[201])
+        .on(Kind::Delete, "/keys/{id}", keys::revoke, Who::Role("owner"), Stranger::Denied)
+        .on(Kind::Get, "/keys/resolve", keys::resolve, Who::Services, Stranger::NotFound)
+        .publishes::<Changed>(event("created"), "/keys/{id}")
+        .publishes::<Changed>(event("deleted"), "/keys/{id}")
+        .publishes::<Changed>(event("changed"), "/me")
+        .tenants_tables(&["account", "ownership", "session", "attempt", "api_key"])
         .migration("0001_identity", include_str!("../migrations/0001_identity.sql"))
+        .migration("0002_keys", include_str!("../migrations/0002_keys.sql"))
         .statements(records::ALL)
 }

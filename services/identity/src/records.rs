@@ -23,6 +23,10 @@ pub(crate) static ALL: &[&Statement] = &[
     &RECORD_ATTEMPT,
     &FORGET_ATTEMPTS,
     &SWEEP_ATTEMPTS,
+    &KEYS,
+    &ADD_KEY,
+    &REMOVE_KEY,
+    &PERSON_OF_KEY,
 ];
 
 /// `$1` id.
@@ -170,3 +174,31 @@ pub(crate) static FORGET_ATTEMPTS: Statement =
 /// `$1` the time before which failures are forgotten.
 pub(crate) static SWEEP_ATTEMPTS: Statement =
     Statement::write("sweep_attempts", &["attempt"], "DELETE FROM attempt WHERE tenant = $tenant AND updated_ms < $1");
+
+/// The oldest first.
+pub(crate) static KEYS: Statement = Statement::read(
+    "keys",
+    &["api_key"],
+    "SELECT id, name, role, maker, created_ms, expires_ms FROM api_key WHERE tenant = $tenant ORDER BY id LIMIT 101",
+);
+
+/// `$1` id, `$2` hash, `$3` name, `$4` role, `$5` who made it, `$6` now, `$7` when it expires.
+pub(crate) static ADD_KEY: Statement = Statement::write(
+    "add_key",
+    &["api_key"],
+    "INSERT INTO api_key (tenant, id, hash, name, role, maker, created_ms, expires_ms)
+     VALUES ($tenant, $1, $2, $3, $4, $5, $6, $7)",
+);
+
+/// `$1` id.
+pub(crate) static REMOVE_KEY: Statement =
+    Statement::write("remove_key", &["api_key"], "DELETE FROM api_key WHERE tenant = $tenant AND id = $1");
+
+/// `$1` hash of the key, `$2` now.
+pub(crate) static PERSON_OF_KEY: Statement = Statement::read(
+    "person_of_key",
+    &["api_key", "account"],
+    "SELECT k.id AS id, k.role AS role, k.maker AS maker, a.role AS maker_role FROM api_key k
+     LEFT JOIN account a ON a.tenant = k.tenant AND a.id = k.maker
+     WHERE k.tenant = $tenant AND k.hash = $1 AND k.expires_ms > $2",
+);

@@ -21,7 +21,7 @@ mod tip;
 mod watch;
 mod wording;
 
-use callboard::Kind::{Form, Page};
+use callboard::Kind::{Delete, Form, Page, Patch, Post, Put};
 use callboard::Stranger::{Denied, NotFound};
 use callboard::Who::{Anyone, SignedIn};
 use callboard::{Service, Values};
@@ -44,14 +44,17 @@ pub fn service() -> Service {
         .on(Page, "/sign-in", sign_in::show_sign_in, Anyone, Denied)
         .on(Form, "/sign-in", sign_in::sign_in, Anyone, Denied)
         .relay()
+        .takes_secrets()
         .on(Page, "/sign-up", sign_in::show_sign_up, Anyone, Denied)
         .on(Form, "/sign-up", sign_in::sign_up, Anyone, Denied)
         .relay()
+        .takes_secrets()
         .on(Form, "/sign-out", sign_in::sign_out, SignedIn, Denied)
         .relay()
         .on(Page, "/me/settings", me::show_settings, SignedIn, Denied)
         .on(Form, "/me/settings", me::change, SignedIn, Denied)
         .relay()
+        .takes_secrets()
         .on(Page, "/me/history", me::show_history, SignedIn, Denied)
         .on(Form, "/me/history", me::forget, SignedIn, Denied)
         .relay()
@@ -63,6 +66,17 @@ pub fn service() -> Service {
         .on(Page, "/about/function", about::show_function, Anyone, Denied)
         .on(Page, "/about/errors/{code}", errors::show, Anyone, Denied)
         .on(Page, "/fault", fault::show, Anyone, NotFound)
+        .reads(&["/tenant", "/home", "/series/{id}", "/series/by-slug/{slug}", "/series/{id}/episodes"])
+        .reads(&["/episodes/{id}", "/episodes/by-pid/{pid}", "/access/episodes/{id}", "/payments/offer", "/tips/{id}"])
+        .reads(&["/me", "/me/tips", "/me/positions", "/me/positions/{episode}", "/-/functions", "/-/errors/{code}"])
+        .calls(Post, "/sessions")
+        .calls(Post, "/accounts")
+        .calls(Delete, "/sessions/current")
+        .calls(Post, "/tips")
+        .calls(Post, "/episodes/{id}/playback")
+        .calls(Patch, "/me")
+        .calls(Put, "/me/password")
+        .calls(Delete, "/me/positions/{episode}")
         .setting("site.demo", "no", "`yes` where every page says that this is a demo and where to begin")
         .values(Values::OneOf(&["no", "yes"]))
 }

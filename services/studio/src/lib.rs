@@ -10,7 +10,7 @@ mod series;
 mod tips;
 mod wording;
 
-use callboard::Kind::{Form, Page};
+use callboard::Kind::{Delete, Form, Page, Patch, Post};
 use callboard::Stranger::Denied;
 use callboard::{Service, Who};
 
@@ -35,4 +35,21 @@ pub fn service() -> Service {
         .on(Page, "/studio/episodes/{id}", episodes::show, EDITOR, Denied)
         .on(Form, "/studio/episodes/{id}", episodes::change, EDITOR, Denied)
         .relay()
+        .reads(&[
+            "/tenant",
+            "/series",
+            "/series/{id}",
+            "/series/{id}/episodes",
+            "/episodes/{id}",
+            "/episodes/{id}/asset",
+        ])
+        .reads(&["/tips"])
+        .calls(Post, "/series")
+        .calls(Patch, "/series/{id}")
+        .calls(Delete, "/series/{id}")
+        .calls(Post, "/series/{id}/episodes")
+        .calls(Patch, "/episodes/{id}")
+        .calls(Delete, "/episodes/{id}")
+        .calls(Delete, "/episodes/{id}/asset")
+        .calls(Post, "/tips/{id}/refund")
 }

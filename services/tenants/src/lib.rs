@@ -19,7 +19,7 @@ pub fn service() -> Service {
     Service::new("tenants")
         .on(Kind::Get, "/tenant", profile::show, Who::Anyone, Stranger::Denied)
         .on(Kind::Put, "/tenant", profile::change, Who::Role("owner"), Stranger::Denied)
-        .reads(&["if-match"])
+        .headers(&["if-match"])
         .on(Kind::Get, "/tenants", registry::list, Who::Services, Stranger::NotFound)
         .on(Kind::Post, "/tenants", registry::create, Who::Services, Stranger::NotFound)
         .answers(&[201])

@@ -20,6 +20,7 @@ pub fn service() -> Service {
         .on(Delete, "/me/positions/{episode}", positions::remove, Who::SignedIn, Denied)
         .on(event("deleted"), "/episodes/{id}", forgetting::begin, Who::Services, NotFound)
         .on(Post, "/positions/{id}/removal", forgetting::go_on, Who::Services, NotFound)
+        .reads(&["/access/episodes/{id}"])
         .tenants_tables(&["watch_position"])
         .migration("0001_watching", include_str!("../migrations/0001_watching.sql"))
         .statements(records::ALL)

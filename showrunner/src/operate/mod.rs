@@ -1,11 +1,13 @@
 //! The operator's commands: they ask the functions under `/-/`, in the process that has the data folder or on the folder itself.
 
+mod keys;
 mod runs;
 
 use crate::app;
 use crate::cli::{Dead, Operate, Shape, Which};
 use crate::settings::Settings;
 use crate::up::SOCKET;
+use crate::{explain, policy};
 use callboard::{Fault, Kind, Tenant, Uri};
 use callboard_gateways::socket::{self, Ask};
 use serde::Serialize;
@@ -37,6 +39,12 @@ pub(crate) async fn run(settings: &Settings, asked: &Operate, shape: Shape) -> R
             (post(settings, "/-/dead/discard", body).await?, |value| format!("{} thrown away\n", value["count"]))
         }
         Operate::Flows(asked) => runs::run(settings, asked).await?,
+        Operate::Explain { id } => (get(settings, &format!("/-/denials/{id}"), &()).await?, explain::words),
+        Operate::Policy { cedar } => {
+            let words = if *cedar { policy::cedar } else { policy::privileges };
+            (get(settings, "/-/policy", &()).await?, words)
+        }
+        Operate::Key(asked) => keys::run(settings, asked).await?,
     };
     Ok(match shape {
         Shape::Text => text(&value),
@@ -69,7 +77,18 @@ async fn post(settings: &Settings, uri: &str, body: Value) -> Result<Value, Faul
 }
 
 async fn ask(settings: &Settings, kind: Kind, uri: &str, query: String, body: Value) -> Result<Value, Fault> {
-    let ask = Ask { tenant: Tenant::new(settings.get("tenant")), kind, uri: Uri::parse(uri)?, query, body };
+    ask_in(settings, settings.get("tenant"), kind, uri, query, body).await
+}
+
+async fn ask_in(
+    settings: &Settings,
+    tenant: &str,
+    kind: Kind,
+    uri: &str,
+    query: String,
+    body: Value,
+) -> Result<Value, Fault> {
+    let ask = Ask { tenant: Tenant::new(tenant), kind, uri: Uri::parse(uri)?, query, body };
     match app::open(settings).await {
         Ok(app) => socket::run(&app.host, ask).await,
         Err(fault) if fault.code == "data.in_use" => socket::ask(&settings.data().join(SOCKET), &ask).await,

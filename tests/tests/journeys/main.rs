@@ -18,6 +18,7 @@ mod nodes;
 mod operator;
 mod passes;
 mod paths;
+mod policy;
 mod programs;
 mod refusals;
 mod replays;

@@ -30,7 +30,7 @@ const EVERYTHING: &[&str] = &["*"];
 fn arrows_of(folder: &str) -> Option<Arrows> {
     let arrows = match folder {
         "callboard/core" | "xtask" => Arrows { ships: &[], tests: &[] },
-        "callboard/engines" => Arrows { ships: &["callboard"], tests: &[] },
+        "callboard/engines" | "callboard/policy" => Arrows { ships: &["callboard"], tests: &[] },
         "callboard/handlers" | "callboard/gateways" | "callboard/hosts" => {
             Arrows { ships: &["callboard"], tests: &["callboard-bench"] }
         }

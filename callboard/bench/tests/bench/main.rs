@@ -10,6 +10,7 @@ mod kernel;
 mod once;
 mod operator;
 mod outside;
+mod policy;
 mod schedules;
 mod shop;
 mod start;

@@ -41,7 +41,7 @@ impl Service {
 
     /// The last row looks at these headers.
     #[must_use]
-    pub fn reads(self, headers: &'static [&'static str]) -> Self {
+    pub fn headers(self, headers: &'static [&'static str]) -> Self {
         self.last(|binding| binding.notes.reads = headers)
     }
 
@@ -60,12 +60,13 @@ impl Service {
     /// Events of this kind that the service publishes on such URIs carry this. The events of outcomes, `created`, `changed` and
     /// `deleted`, carry [`Changed`](crate::contract::Changed).
     #[must_use]
-    pub fn publishes<T: JsonSchema + 'static>(mut self, kind: Kind, pattern: &'static str) -> Self {
-        match Pattern::parse(pattern) {
-            Ok(pattern) => self.publishes.push((kind, pattern, Contract::of::<(), T>())),
-            Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
+    pub fn publishes<T: JsonSchema + 'static>(self, kind: Kind, pattern: &'static str) -> Self {
+        let mut service = self.using(kind.clone(), pattern);
+        // What is no pattern is a mistake already.
+        if let Ok(pattern) = Pattern::parse(pattern) {
+            service.publishes.push((kind, pattern, Contract::of::<(), T>()));
         }
-        self
+        service
     }
 
     /// The last row takes its body unread, and it is of this media type.

@@ -328,7 +328,7 @@ mod tests {
             .on(Kind::Post, "/films", make, Who::Role("editor"), Stranger::Denied)
             .answers(&[201])
             .on(Kind::Delete, "/films/{id}", remove, Who::SignedIn, Stranger::NotFound)
-            .reads(&["if-match"])
+            .headers(&["if-match"])
             .on(Kind::Put, "/films/{film}", store, Who::SignedIn, Stranger::Denied)
             .takes("video/mp4")
             .on(Kind::Get, "/films/{id}/facts", remove, Who::Services, Stranger::NotFound)

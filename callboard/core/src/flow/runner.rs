@@ -241,8 +241,12 @@ impl Host {
         let mut moves = Vec::new();
         for start in &effects.starts {
             let flow = find(start.flow)?;
-            let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer));
-            let entity = entity.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer)).cloned();
+            let entity = entity.map(|mut value| {
+                // The same entity has the same name, in whatever order its fields were written.
+                value.sort_all_objects();
+                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+            });
             let longest = start.key.len().max(entity.as_ref().map_or(0, String::len));
             if longest > RUN_KEY_BYTES_MAX {
                 let message = format!(

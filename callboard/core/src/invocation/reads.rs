@@ -103,8 +103,8 @@ impl Open {
         result
     }
 
-    /// Runs another function and waits for it.
-    pub(crate) async fn call(&self, msg: Msg) -> Result<Answer, Fault> {
+    /// Runs another function for a service, by that one's place, and waits for it.
+    pub(crate) async fn call(&self, asker: usize, msg: Msg) -> Result<Answer, Fault> {
         let (kind, uri) = (msg.kind.clone(), msg.uri.clone());
         let ask = || Ask {
             kind: kind.clone(),
@@ -118,7 +118,7 @@ impl Open {
         let recorded = self.mode.is_recording().then(ask);
         let service = self.inner.space.binding_for(&kind, &uri).map_or("", |(service, _)| service.name);
         let used = Used::Call { kind: &kind, uri: &uri, service };
-        let answer = self.wait(used, Box::pin(Host { inner: self.inner.clone() }.run(msg))).await;
+        let answer = self.wait(used, Box::pin(Host { inner: self.inner.clone() }.run_for(Some(asker), msg))).await;
         if let Some(ask) = recorded {
             self.mode.record(|| Taken::Call { ask, answer: answer.clone() });
         }

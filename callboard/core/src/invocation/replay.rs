@@ -96,6 +96,7 @@ impl Host {
             inner: self.inner.clone(),
             head: msg.head.clone(),
             service: call.service,
+            function: call.function.name(),
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
             step: call.step,
             open: open.clone(),

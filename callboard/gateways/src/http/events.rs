@@ -88,12 +88,18 @@ struct Listening {
 
 impl Gateway {
     /// Opens an event stream for whoever may read its base URI.
-    pub(crate) async fn listen(&self, ask: &Ask<'_>, check: Msg, is_subtree: bool) -> Result<Response<Body>, Fault> {
+    pub(crate) async fn listen(
+        &self,
+        ask: &Ask<'_>,
+        mut check: Msg,
+        is_subtree: bool,
+    ) -> Result<Response<Body>, Fault> {
         let place = self.streams.enter(ask.outside.address, self.options.limits.streams_per_address_max)?;
         // Before asking, so that nothing that happens after the answer is missed.
         let live = self.host.ports().live.subscribe(&ask.place.tenant, check.uri.clone());
         let id = check.id;
         self.bounded(self.host.dispatch(check.clone())).await?;
+        check.head_mut().source = callboard::STREAM.into();
         let start = tokio::time::Instant::now() + RECHECK;
         let listening = Listening {
             live,
@@ -170,6 +176,8 @@ fn event_of(message: &LiveMessage) -> Option<Event> {
         Value::Null => {}
         other => data["data"] = other.clone(),
     }
+    // Whether maps keep the order of insertion is up to any crate in the program.
+    data.sort_all_objects();
     let kind = message.kind.as_str();
     // A line break in the kind would forge lines of the stream.
     let is_line = !kind.contains(['\r', '\n']);

@@ -26,7 +26,7 @@ impl Gateway {
         let mut response = match (&self.options.pages, ask.surface) {
             (Some(pages), Surface::Page) if fault.kind == FaultKind::NotSignedIn => self.send_to_sign_in(ask, pages),
             (Some(pages), Surface::Page) => self.fault_page(ask, pages, id, &fault).await,
-            _ => problem(ask, id, &fault),
+            _ => self.problem(ask, id, &fault),
         };
         let to = response.headers_mut();
         ask.secure(to);
@@ -40,6 +40,17 @@ impl Gateway {
             tracing::debug!(message.id = %id, tenant.id = %ask.place.tenant, fault.code, fault.detail, "refused");
         }
         response
+    }
+
+    /// The problem document; an owner also hears which rule refused them and what would allow it.
+    fn problem(&self, ask: &Ask<'_>, id: Id, fault: &Fault) -> Response<Body> {
+        let mut problem = fault.problem(&id.to_string());
+        let is_refusal =
+            matches!(fault.kind, FaultKind::Denied | FaultKind::NotFound) || matches!(fault.code, "policy.undeclared");
+        if is_refusal && let Some(denial) = self.host.denials().told(id, &ask.place.tenant) {
+            problem["policy"] = denial.words();
+        }
+        respond(ask, fault, "application/problem+json", problem.to_string().into())
     }
 
     /// To the sign-in page, and from there back to the page that was asked for, or to the page of the form that was sent.
@@ -124,10 +135,6 @@ fn title(id: Id, fault: &Fault) -> String {
 
 fn html(ask: &Ask<'_>, fault: &Fault, page: bytes::Bytes) -> Response<Body> {
     respond(ask, fault, "text/html; charset=utf-8", page)
-}
-
-fn problem(ask: &Ask<'_>, id: Id, fault: &Fault) -> Response<Body> {
-    respond(ask, fault, "application/problem+json", fault.problem(&id.to_string()).to_string().into())
 }
 
 fn respond(ask: &Ask<'_>, fault: &Fault, media_type: &'static str, bytes: bytes::Bytes) -> Response<Body> {

@@ -152,6 +152,7 @@ impl Gateway {
                         credential,
                         self.options.limits.answer_timeout_ms,
                     );
+                    msg.head_mut().address = Some(ask.outside.address);
                     self.listen(ask, msg, is_subtree).await
                 }
                 Err(fault) => Err(fault),
@@ -219,6 +220,7 @@ impl Gateway {
             message::check_same_origin(&ask.parts.headers, &credential, ask.outside)?;
         }
         message::fill(msg.head_mut(), ask.parts, ask.place, credential, limits.answer_timeout_ms);
+        msg.head_mut().address = Some(ask.outside.address);
         let binding = self.host.space().binding_for(&msg.kind, &msg.uri).map(|(_, binding)| binding.body_bytes_max);
         let Some(body_bytes_max) = binding else { return self.unbound(ask, &msg) };
         if is_safe {

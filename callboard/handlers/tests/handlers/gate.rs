@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// SHA-256 of `srk_good`.
+const GOOD_KEY: &str = "bf6a3078cfad06aa6116ec7de32157e548739d003a3d198cd76c0307b8f12950";
 /// SHA-256 of `good`.
 const GOOD: &str = "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c";
 
@@ -20,6 +22,10 @@ fn service() -> Service {
         .on(Kind::Get, "/who", tell, Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/inside", tell, Who::SignedIn, Stranger::Denied)
         .on(Kind::Post, "/sessions", begin, Who::Anyone, Stranger::Denied)
+        .takes_secrets()
+        .on(Kind::Get, "/boxes/{id}", read_box, Who::Anyone, Stranger::Denied)
+        .on(Kind::Put, "/boxes/{id}", set_box, Who::Anyone, Stranger::Denied)
+        .on(Kind::Get, "/keys/resolve", resolve_key, Who::Services, Stranger::NotFound)
         .on(Kind::Get, "/sessions/resolve", resolve, Who::Services, Stranger::NotFound)
 }
 
@@ -36,6 +42,70 @@ async fn resolve(env: Env, msg: Msg<Question>) -> Result<Reply<Value>, Fault> {
         ("demo", GOOD) => Ok(Reply::ok(json!({"person": "p1", "roles": ["viewer", "editor"], "session": "s1"}))),
         ("away", _) => Err(Fault::unavailable("records.unavailable", "the store is away")),
         _ => Err(Fault::not_found("sessions.unknown", "no such session")),
+    }
+}
+
+async fn resolve_key(env: Env, msg: Msg<Question>) -> Result<Reply<Value>, Fault> {
+    match (env.tenant().as_str(), msg.data.hash.as_str()) {
+        ("demo", GOOD_KEY) => Ok(Reply::ok(json!({"person": "key-1", "roles": ["viewer"]}))),
+        ("away", _) => Err(Fault::unavailable("records.unavailable", "the store is away")),
+        _ => Err(Fault::not_found("key.unknown", "no such key")),
+    }
+}
+
+/// A box has its name as its version; `none` is not there.
+async fn read_box(msg: Msg<Empty>) -> Result<Reply<Value>, Fault> {
+    let version = msg.param("id").parse().map_err(|_| Fault::not_found("box.unknown", "there is no such box"))?;
+    Ok(Reply::ok(json!({})).version(version))
+}
+
+async fn set_box(_: Msg<Empty>) -> Result<Reply, Fault> {
+    Ok(Reply::nothing())
+}
+
+/// A gate with handlers before it.
+pub(crate) async fn guarded(shape: impl FnOnce(callboard::HostBuilder) -> callboard::HostBuilder) -> Bench {
+    Bench::shaped(vec![service()], Kept::InMemory, shape).await
+}
+
+/// Somebody who comes from outside.
+pub(crate) struct Coming<'a> {
+    bench: &'a Bench,
+    msg: Msg,
+}
+
+impl<'a> Coming<'a> {
+    pub(crate) fn to(bench: &'a Bench, kind: Kind, uri: &str) -> Self {
+        Self { bench, msg: bench.host().message(kind, Uri::parse(uri).unwrap(), Tenant::new("demo")) }
+    }
+
+    pub(crate) fn in_tenant(mut self, tenant: &str) -> Self {
+        self.msg.head_mut().tenant = Tenant::new(tenant);
+        self
+    }
+
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        self.msg.head_mut().credential = Some(Secret::new(token.to_owned()));
+        self
+    }
+
+    pub(crate) fn with_meta(mut self, name: &str, value: &str) -> Self {
+        self.msg.head_mut().meta.push((name.to_owned().into(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn for_stream(mut self) -> Self {
+        self.msg.head_mut().source = callboard::STREAM.into();
+        self
+    }
+
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.msg.head_mut().address = Some(address.parse().unwrap());
+        self
+    }
+
+    pub(crate) async fn come(self) -> Result<Answer, Fault> {
+        self.bench.host().dispatch(self.msg).await
     }
 }
 

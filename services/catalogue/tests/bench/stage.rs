@@ -31,13 +31,10 @@ fn access() -> Service {
         let is_open = is_open("access", "active") && is_open("series_access", "series_active");
         Ok(Reply::ok(json!({"visible": is_editor || is_open})))
     }
-    Service::new("access").on(Kind::Get, "/access/series/{id}", decide, Who::Anyone, Stranger::Denied).on(
-        Kind::Get,
-        "/access/episodes/{id}",
-        decide,
-        Who::Anyone,
-        Stranger::Denied,
-    )
+    Service::new("access")
+        .on(Kind::Get, "/access/series/{id}", decide, Who::Anyone, Stranger::Denied)
+        .on(Kind::Get, "/access/episodes/{id}", decide, Who::Anyone, Stranger::Denied)
+        .reads(&["/series/{id}/facts", "/episodes/{id}/facts"])
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! The identity service on the bench: people who sign up, in and out, and owners who look after their members.
 
+mod keys;
 mod lock;
 mod me;
 mod members;

@@ -1,0 +1,99 @@
+//! The handlers before every function, in their order, as the settings have them.
+
+use crate::settings::Settings;
+use callboard::{Fault, HostBuilder};
+use callboard_handlers::{
+    ApiKeys, Authenticate, Conditions, Idempotency, Rate, RateLimit, Rates, TokenRules, Tokens, Tracing,
+};
+
+/// Puts the handlers before a host. This is the order of everything that happens to a message from outside, and why it is this one:
+///
+/// 1. `Tracing`: to which trace it belongs, so that everything behind stands in it. Then `Tokens`, `ApiKeys`, `Authenticate`: who
+///    acts. Early, because everything behind depends on it; a credential that proves
+///    nothing leaves nobody, who is then limited as a stranger. Each takes only credentials of its own kind.
+/// 2. `RateLimit`: how often. Before anything that reads records for the caller, so that refusing costs next to nothing.
+/// 3. `Idempotency`: the key of a message that may come again. Behind 1, because a key belongs to its sender.
+/// 4. `Conditions`: `If-Match`. Behind 3, because what came before changed the version itself.
+/// 5. The policy, the size of the body, its schema: in the host, for every call, also between services.
+/// 6. The function; then its effects, all or nothing.
+///
+/// # Errors
+/// What is wrong with the settings of tokens.
+pub(crate) fn handlers(builder: HostBuilder, settings: &Settings) -> Result<HostBuilder, Fault> {
+    let builder = builder.handler(Tracing);
+    let builder = match tokens(settings)? {
+        Some(tokens) => builder.handler(tokens),
+        None => builder,
+    };
+    Ok(builder
+        .handler(ApiKeys::new())
+        .handler(Authenticate::new())
+        .handler(RateLimit::new(rates(settings)))
+        .handler(Idempotency)
+        .handler(Conditions))
+}
+
+fn rates(settings: &Settings) -> Rates {
+    let rate = |name| Rate::per_minute(settings.get(name).parse().expect("numbers are checked when settings are read"));
+    Rates {
+        tenant: rate("limits.tenant_per_minute"),
+        person: rate("limits.person_per_minute"),
+        address: rate("limits.address_per_minute"),
+        secrets: rate("limits.secrets_per_minute"),
+    }
+}
+
+/// Tokens of another issuer, where its keys are set.
+fn tokens(settings: &Settings) -> Result<Option<Tokens>, Fault> {
+    let name = settings.get("tokens.keys");
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let file = settings.beside(name);
+    let wrong =
+        |what: String| Fault::bad_input("settings", format!("the keys of tokens in {}: {what}", file.display()));
+    let keys = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
+    let number = |name| settings.get(name).parse().expect("numbers are checked when settings are read");
+    let rules = TokenRules {
+        issuer: settings.get("tokens.issuer").to_owned(),
+        audience: settings.get("tokens.audience").to_owned(),
+        algorithms: settings.get("tokens.algorithms").split(',').map(|name| name.trim().to_owned()).collect(),
+        leeway_s: number("tokens.leeway_s"),
+        age_max_s: number("tokens.age_max_s"),
+    };
+    Tokens::new(&keys, rules).map(Some).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn read(file: &str, keys: Option<&str>) -> Result<Option<Tokens>, Fault> {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let path = folder.path().join("showrunner.toml");
+        std::fs::write(&path, file).expect("a settings file");
+        keys.into_iter().for_each(|keys| std::fs::write(folder.path().join("keys.json"), keys).expect("keys"));
+        tokens(&Settings::load(&HashMap::new(), &HashMap::new(), Some(&path), &[])?)
+    }
+
+    #[test]
+    fn keys_of_tokens_stand_beside_the_settings_and_what_is_wrong_is_told_with_the_file() {
+        let key = r#"{"keys": [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]}"#;
+        let whole =
+            "[tokens]\nkeys = 'keys.json'\nissuer = 'https://id.example.org'\naudience = 'films'\nalgorithms = 'HS256'";
+        assert!(read("", None).is_ok_and(|tokens| tokens.is_none()), "nobody is believed unless somebody is set");
+        assert!(read(whole, Some(key)).is_ok_and(|tokens| tokens.is_some()));
+        for (file, keys, part) in [
+            (whole, None, "keys.json: No such file"),
+            (whole, Some("{}"), "no JSON Web Key Set"),
+            (&whole.replace("HS256", "ES256"), Some(key), "none of them is for ES256"),
+            ("[tokens]\nkeys = 'keys.json'", Some(key), "name the issuer and the audience"),
+            ("[tokens]\nleeway_s = 'long'", None, "write 0 to 31536000 seconds"),
+            ("[limits]\nperson_per_minute = 'many'", None, "such as `1200`"),
+        ] {
+            let fault = read(file, keys).err().expect(part);
+            assert!(fault.code == "settings" && fault.message.contains(part), "{fault}");
+        }
+    }
+}
