@@ -164,8 +164,7 @@ impl Postgres {
         }
         let runs = "WITH ended AS (
                       DELETE FROM kernel_flow WHERE run = ANY (ARRAY(
-                        SELECT run FROM kernel_flow WHERE status IN ('completed', 'undone') AND changed_ms < $1
-                        ORDER BY changed_ms LIMIT $2)) RETURNING run),
+                        SELECT run FROM kernel_flow WHERE ended_ms < $1 ORDER BY ended_ms LIMIT $2)) RETURNING run),
                     events AS (DELETE FROM kernel_flow_event USING ended WHERE kernel_flow_event.run = ended.run)
                     SELECT run FROM ended";
         removed += self.execute(runs, &[&now_ms.saturating_sub(retention.runs_ms), &limit]).await?;

@@ -20,7 +20,7 @@ use callboard::ports::{
 };
 use callboard::{Fault, Rows, Space, Tenant};
 use pool::{Pool, Session, Target};
-use statement::{Call, ENTER, Ran, Ready, Statements, Unready, pipelined};
+use statement::{Call, Ran, Ready, Statements, Unready, enter, pipelined};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::task::JoinSet;
@@ -158,13 +158,10 @@ async fn snapshot(open: &Open, session: &mut Session, tenant: &Tenant, reads: &[
         role = &known.role;
         ready.push(Ready::new(session, known, read.statement, &read.params, &datum).await?);
     }
-    let enter = session.prepare(ENTER).await.map_err(Unready::Store)?;
-    let (session, enter, tenant) = (&*session, &enter, tenant.as_str());
-    let begin = "BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ";
-    let mut calls: Vec<Call<'_, Result<Option<Ran>, tokio_postgres::Error>>> = vec![
-        Box::pin(async { session.batch_execute(begin).await.map(|()| None) }),
-        Box::pin(async move { session.query_one(enter, &[&role, &tenant]).await.map(|_| None) }),
-    ];
+    let session = &*session;
+    let begin = format!("BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ; {}", enter(role, tenant));
+    let mut calls: Vec<Call<'_, Result<Option<Ran>, tokio_postgres::Error>>> =
+        vec![Box::pin(async { session.batch_execute(&begin).await.map(|()| None) })];
     for one in &ready {
         calls.push(Box::pin(async { one.run(session).await.map(Some) }));
     }
