@@ -1,9 +1,11 @@
 //! What every engine of records does alike, case by case on each of them, and what only one of them has to do.
 
+mod away;
 mod batches;
 mod flows;
 mod lanes;
 mod letters;
+mod limits;
 mod once;
 mod postgres;
 mod proxy;
@@ -55,6 +57,9 @@ on_both_engines! {
     letters::queues_tell_what_waits,
     flows::a_run_is_started_once,
     flows::a_run_is_known_with_what_happened_to_it,
+    limits::a_batch_may_be_as_large_as_it_may,
+    limits::texts_keys_and_messages_may_be_as_long_as_they_may,
+    limits::numbers_stop_where_they_end,
     once::what_comes_again_changes_nothing,
     once::of_many_at_once_one_takes_effect,
     once::a_key_is_forgotten_when_its_time_is_over,
