@@ -7,7 +7,7 @@ use super::fault::{fault, is_contended, is_gone, unknown};
 use super::pool::Session;
 use super::statement::{Call, LEAVE, Ran, Ready, Unready, enter, pipelined, tenant_datum};
 use super::{Known, Open};
-use callboard::flow::{self, Applied, FlowMove, Queue, Stored, Subject};
+use callboard::flow::{self, Applied, FlowMove, Queue, Run, Stored, Subject};
 use callboard::ports::{Commit, CommitError, Committed, Once, OnceKey, Outgoing, Settle};
 use callboard::{Fault, KEY_AGE_MS, Otherwise, fill_slots};
 use serde_json::Value;
@@ -97,8 +97,7 @@ async fn transact(open: &Open, session: &mut Session, commit: &Commit) -> Result
             (Some(first), _) => first,
             (None, before) => {
                 if let Some(before) = before {
-                    let store = Store::new(session, &before).await?;
-                    pipelined(store.calls(session, commit.now_ms)).await.into_iter().collect::<Result<(), _>>()?;
+                    Store::new(session, &before, commit.now_ms).await?.run(session).await?;
                 }
                 let find = Find::new(session, &step, commit).await?;
                 find.run(session).await?
@@ -206,15 +205,30 @@ const FIND_TURN: &str = "SELECT f.state, f.version FROM kernel_flow_turn t JOIN 
 const ENTER_QUEUE: &str =
     "INSERT INTO kernel_flow_turn (tenant, flow, entity, run) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 const LEAVE_QUEUE: &str = "DELETE FROM kernel_flow_turn WHERE tenant = $1 AND flow = $2 AND entity = $3 AND run = $4";
-const BEGIN_RUN: &str =
-    "INSERT INTO kernel_flow (run, tenant, flow, key, status, version, state, started_ms, changed_ms)
-     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $7)";
-const MOVE_RUN: &str = "WITH moved AS (
-       UPDATE kernel_flow SET state = $2, status = $3::text, version = $4::bigint, changed_ms = $5::bigint,
-         ended_ms = CASE WHEN $3::text IN ('completed', 'undone') THEN $5::bigint END
-       WHERE run = $1::text AND version + 1 = $4::bigint)
-     INSERT INTO kernel_flow_event (run, version, at_ms, event)
-     SELECT $1::text, $4::bigint, $5::bigint, $6::text WHERE $6::text IS NOT NULL";
+/// Stores a run that begins.
+macro_rules! begin_run {
+    () => {
+        "INSERT INTO kernel_flow (run, tenant, flow, key, status, version, state, started_ms, changed_ms)
+         VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $7)"
+    };
+}
+/// Stores a run that moves, and in the statement behind it what happened.
+macro_rules! move_run {
+    () => {
+        "WITH moved AS (
+           UPDATE kernel_flow SET state = $2, status = $3::text, version = $4::bigint, changed_ms = $5::bigint,
+             ended_ms = CASE WHEN $3::text IN ('completed', 'undone') THEN $5::bigint END
+           WHERE run = $1::text AND version + 1 = $4::bigint)"
+    };
+}
+macro_rules! note_move {
+    () => {
+        "INSERT INTO kernel_flow_event (run, version, at_ms, event)
+         SELECT $1::text, $4::bigint, $5::bigint, $6::text WHERE $6::text IS NOT NULL"
+    };
+}
+const BEGIN_RUN: &str = begin_run!();
+const MOVE_RUN: &str = concat!(move_run!(), " ", note_move!());
 
 /// How to find the run that a move is about, and to hold it.
 struct Find {
@@ -242,38 +256,48 @@ impl Find {
 
 /// How to store a run that has moved.
 struct Store<'a> {
+    id: String,
+    tenant: &'a str,
+    status: &'a str,
+    now_ms: i64,
     applied: &'a Applied,
-    keep: tokio_postgres::Statement,
     turn: Option<tokio_postgres::Statement>,
 }
 
 impl<'a> Store<'a> {
-    async fn new(session: &mut Session, applied: &'a Applied) -> Result<Self, Error> {
-        let keep = session.prepare(if applied.version == 1 { BEGIN_RUN } else { MOVE_RUN }).await?;
+    async fn new(session: &mut Session, applied: &'a Applied, now_ms: i64) -> Result<Self, Error> {
         let turn = match applied.queue {
             None => None,
             Some(Queue::Enter) => Some(session.prepare(ENTER_QUEUE).await?),
             Some(Queue::Leave) => Some(session.prepare(LEAVE_QUEUE).await?),
         };
-        Ok(Self { applied, keep, turn })
+        let Run { id, tenant, status, .. } = &applied.run;
+        Ok(Self { id: id.to_string(), tenant: tenant.as_str(), status: status.as_str(), now_ms, applied, turn })
     }
 
-    /// The calls, in order.
-    fn calls<'b>(&'b self, session: &'b Session, now_ms: i64) -> Vec<Call<'b, Result<(), Error>>> {
+    fn is_new(&self) -> bool {
+        self.applied.version == 1
+    }
+
+    fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
         let Applied { run, state, version, event, .. } = self.applied;
-        let mut calls: Vec<Call<'b, Result<(), Error>>> = vec![Box::pin(async move {
-            let (id, tenant, status) = (run.id.to_string(), run.tenant.as_str(), run.status.as_str());
-            let begin: Known<'_> = &[&id, &tenant, &run.flow, &run.key, &status, state, &now_ms];
-            let advance: Known<'_> = &[&id, state, &status, version, &now_ms, event];
-            session.execute(&self.keep, if *version == 1 { begin } else { advance }).await.map(drop)
-        })];
-        if let Some(turn) = &self.turn {
-            calls.push(Box::pin(async move {
-                let (id, tenant) = (run.id.to_string(), run.tenant.as_str());
-                session.execute(turn, &[&tenant, &run.flow, &run.entity, &id]).await.map(drop)
-            }));
+        match self.is_new() {
+            true => vec![&self.id, &self.tenant, &run.flow, &run.key, &self.status, state, &self.now_ms],
+            false => vec![&self.id, state, &self.status, version, &self.now_ms, event],
         }
-        calls
+    }
+
+    /// Where the run stands in the queue of its entity.
+    async fn take_turn(&self, session: &Session) -> Result<(), Error> {
+        let (Some(turn), run) = (&self.turn, &self.applied.run) else { return Ok(()) };
+        session.execute(turn, &[&self.tenant, &run.flow, &run.entity, &self.id]).await.map(drop)
+    }
+
+    /// Stores it where more follows.
+    async fn run(&self, session: &mut Session) -> Result<(), Error> {
+        let keep = session.prepare(if self.is_new() { BEGIN_RUN } else { MOVE_RUN }).await?;
+        session.execute(&keep, &self.params()).await?;
+        self.take_turn(session).await
     }
 }
 
@@ -281,6 +305,17 @@ impl<'a> Store<'a> {
 const STALE: &str = "CB001";
 const FINISH: &str =
     "SELECT kernel_finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+const BEGIN_AND_FINISH: &str = concat!(
+    "WITH begun AS (",
+    begin_run!(),
+    ") SELECT kernel_finish($8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"
+);
+const MOVE_AND_FINISH: &str = concat!(
+    move_run!(),
+    ", noted AS (",
+    note_move!(),
+    ") SELECT kernel_finish($7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+);
 
 /// Stores the last move, settles, queues, and commits.
 async fn finish(
@@ -289,16 +324,26 @@ async fn finish(
     moved: Option<Applied>,
     outbox: &[Outgoing],
 ) -> Result<(), Trouble> {
-    let columns = Columns::new(outbox, commit.now_ms);
-    let call = session.prepare(FINISH).await?;
+    let columns = Columns::new(outbox, commit);
     let store = match &moved {
         None => None,
-        Some(applied) => Some(Store::new(session, applied).await?),
+        Some(applied) => Some(Store::new(session, applied, commit.now_ms).await?),
     };
+    let call = session.prepare(match &store {
+        None => FINISH,
+        Some(store) if store.is_new() => BEGIN_AND_FINISH,
+        Some(_) => MOVE_AND_FINISH,
+    });
+    let call = call.await?;
     let session = &*session;
-    let mut calls = store.as_ref().map_or_else(Vec::new, |store| store.calls(session, commit.now_ms));
-    if commit.settle.is_some() || !outbox.is_empty() {
-        calls.push(Box::pin(columns.call(session, &call, commit)));
+    let mut params = store.as_ref().map_or_else(Vec::new, Store::params);
+    params.extend(columns.params());
+    let mut calls: Vec<Call<'_, Result<(), Error>>> = Vec::new();
+    if let Some(store) = store.as_ref().filter(|store| store.turn.is_some()) {
+        calls.push(Box::pin(store.take_turn(session)));
+    }
+    if store.is_some() || commit.settle.is_some() || !outbox.is_empty() {
+        calls.push(Box::pin(async { session.query_one(&call, &params).await.map(drop) }));
     }
     calls.push(Box::pin(session.batch_execute("COMMIT")));
     let last = calls.len();
@@ -314,9 +359,13 @@ async fn finish(
     Ok(())
 }
 
-/// Messages and their lanes, column by column, as the kernel takes them.
+/// What is settled, and messages with their lanes column by column, as the kernel takes them.
 #[derive(Default)]
 struct Columns {
+    now_ms: i64,
+    lane: Option<i64>,
+    seq: i64,
+    epoch: i64,
     ids: Vec<String>,
     services: Vec<String>,
     types: Vec<String>,
@@ -334,8 +383,10 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(outbox: &[Outgoing], now_ms: i64) -> Self {
-        let (mut columns, mut lanes) = (Self::default(), Vec::new());
+    fn new(outbox: &[Outgoing], commit: &Commit) -> Self {
+        let Settle { lane, seq, epoch } = commit.settle.unwrap_or(Settle { lane: 0, seq: 0, epoch: 0 });
+        let (now_ms, lane) = (commit.now_ms, commit.settle.map(|_| lane));
+        let (mut columns, mut lanes) = (Self { now_ms, lane, seq, epoch, ..Self::default() }, Vec::new());
         for (place, out) in (1_i64..).zip(outbox) {
             let envelope = &out.envelope;
             let text = serde_json::to_string(envelope).expect("a message of ours serialises to JSON");
@@ -367,34 +418,26 @@ impl Columns {
         columns
     }
 
-    async fn call(&self, session: &Session, call: &tokio_postgres::Statement, commit: &Commit) -> Result<(), Error> {
-        let Settle { lane, seq, epoch } = commit.settle.unwrap_or(Settle { lane: 0, seq: 0, epoch: 0 });
-        let lane = commit.settle.map(|_| lane);
-        session
-            .query_one(
-                call,
-                &[
-                    &commit.now_ms,
-                    &lane,
-                    &seq,
-                    &epoch,
-                    &self.ids,
-                    &self.services,
-                    &self.types,
-                    &self.tenants,
-                    &self.times,
-                    &self.are_events,
-                    &self.blobs,
-                    &self.envelopes,
-                    &self.of,
-                    &self.takers,
-                    &self.targets,
-                    &self.keys,
-                    &self.due,
-                    &self.sole,
-                ],
-            )
-            .await?;
-        Ok(())
+    fn params(&self) -> [&(dyn ToSql + Sync); 18] {
+        [
+            &self.now_ms,
+            &self.lane,
+            &self.seq,
+            &self.epoch,
+            &self.ids,
+            &self.services,
+            &self.types,
+            &self.tenants,
+            &self.times,
+            &self.are_events,
+            &self.blobs,
+            &self.envelopes,
+            &self.of,
+            &self.takers,
+            &self.targets,
+            &self.keys,
+            &self.due,
+            &self.sole,
+        ]
     }
 }

@@ -9,7 +9,8 @@ CREATE INDEX kernel_flow_ended ON kernel_flow (ended_ms) WHERE ended_ms IS NOT N
 -- Room for the next state beside the one before.
 ALTER TABLE kernel_flow SET (fillfactor = 50);
 
--- Takes the heads of lanes that are due. Targets take turns, so one with a long queue does not keep the others waiting.
+-- Takes the heads of lanes that are due. Targets take turns, so one with a long queue does not keep the others waiting. The last row
+-- has no lane: its number is the time at which to look again.
 CREATE OR REPLACE FUNCTION kernel_claim(p_limit bigint, p_of_target bigint, p_busy text[], p_now_ms bigint, p_until_ms bigint)
 RETURNS TABLE (o_lane bigint, o_seq bigint, o_epoch bigint, o_attempts bigint, o_target text, o_envelope text)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -21,6 +22,7 @@ DECLARE
     quota bigint;
     taken bigint := 0;
     count bigint;
+    next bigint;
 BEGIN
     -- Until the transaction ends. Where the server stops before the claim is on the disk, the message is due as it was, and whoever
     -- had it can settle it only if nobody else has: its commit waits for the disk.
@@ -55,6 +57,15 @@ BEGIN
             taken := taken + count;
         END LOOP;
     END LOOP;
+    one := '';
+    LOOP
+        SELECT l.target, l.due_ms INTO one, due FROM kernel_lane l
+        WHERE l.due_ms IS NOT NULL AND l.target > one ORDER BY l.target, l.due_ms LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        IF one <> ALL (p_busy) THEN next := least(next, due); END IF;
+    END LOOP;
+    o_seq := next;
+    RETURN NEXT;
 END $$;
 
 -- The last step of a commit: settles what it answers, stores its messages and queues them. Lanes are touched in the order of

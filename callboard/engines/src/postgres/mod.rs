@@ -55,6 +55,7 @@ pub struct Postgres {
     entropy: Arc<dyn Entropy>,
     wake: Wake,
     in_work: kernel::InWork,
+    looked: kernel::Looked,
     open: OnceLock<Open>,
 }
 
@@ -77,7 +78,14 @@ impl Open {
 impl Postgres {
     /// Records that are not opened yet: the host opens them with the space.
     pub fn new(options: Options, entropy: Arc<dyn Entropy>) -> Self {
-        Self { options, entropy, wake: Wake::default(), in_work: kernel::InWork::default(), open: OnceLock::new() }
+        Self {
+            options,
+            entropy,
+            wake: Wake::default(),
+            in_work: kernel::InWork::default(),
+            looked: kernel::Looked::default(),
+            open: OnceLock::new(),
+        }
     }
 
     /// The query plan of a statement of a service for values that are not known: for tests that no list scans a table.
