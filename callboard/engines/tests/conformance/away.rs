@@ -3,22 +3,16 @@
 
 use crate::postgres::{host as database, through, unopened};
 use crate::proxy::Door;
-use crate::stage::{Engine, NOW_MS, Place};
+use crate::stage::{Engine, Place, Town};
 use callboard::breaker::FAILURES_MAX;
 use callboard::outside::{Origin, Outside, Request, Response, unanswered};
-use callboard::ports::{Commit, CommitError, Page, Ports, Records, RunFilter};
+use callboard::ports::{Commit, CommitError, Page, RunFilter};
 use callboard::{
     BoxFuture, Data, Effects, Empty, Env, Fault, Flow, Host, Kind, Msg, Reply, Retry, Service, Statement, Step,
     Stranger, Tenant, Uri, Who, event, params, uri,
 };
-use callboard_engines::blobs::LocalBlobs;
-use callboard_engines::clock::ManualClock;
 use callboard_engines::delivery::drain;
-use callboard_engines::entropy::SystemEntropy;
-use callboard_engines::live::LocalLive;
-use callboard_engines::machine::LocalMachine;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -112,38 +106,15 @@ fn service(office: &Arc<Office>) -> Service {
         .outside("post.url", "the post is away")
 }
 
-struct Town {
-    host: Host,
-    clock: Arc<ManualClock>,
-    _work: tempfile::TempDir,
+async fn ask(host: &Host, kind: Kind, uri: &str) -> Result<Value, Fault> {
+    let msg = host.message(kind, Uri::parse(uri).expect("a URI"), Tenant::new("demo"));
+    host.dispatch(msg.with_data(Data::EMPTY)).await.map(|answer| answer.json())
 }
 
-impl Town {
-    async fn new(records: Arc<dyn Records>, office: &Arc<Office>) -> Self {
-        let (work, clock) = (tempfile::tempdir().expect("a scratch folder"), Arc::new(ManualClock::new(NOW_MS)));
-        let ports = Ports {
-            records,
-            blobs: Arc::new(LocalBlobs::in_memory()),
-            live: Arc::new(LocalLive::new()),
-            clock: clock.clone(),
-            entropy: Arc::new(SystemEntropy::new()),
-            machine: Arc::new(LocalMachine::new(work.path()).expect("a place to work")),
-            outside: office.clone(),
-        };
-        let host = Host::builder(ports).service(service(office)).settings(HashMap::new()).build().await;
-        Self { host: host.unwrap_or_else(|fault| panic!("{fault:?}")), clock, _work: work }
-    }
-
-    async fn ask(&self, kind: Kind, uri: &str) -> Result<Value, Fault> {
-        let msg = self.host.message(kind, Uri::parse(uri).expect("a URI"), Tenant::new("demo"));
-        self.host.dispatch(msg.with_data(Data::EMPTY)).await.map(|answer| answer.json())
-    }
-
-    async fn lines(&self) -> Result<Vec<String>, Fault> {
-        let rows = self.ask(Kind::Get, "/lines").await?;
-        let rows = rows.as_array().expect("a list").iter();
-        Ok(rows.map(|row| row["text"].as_str().expect("a text").to_owned()).collect())
-    }
+async fn seen(host: &Host) -> Result<Vec<String>, Fault> {
+    let rows = ask(host, Kind::Get, "/lines").await?;
+    let rows = rows.as_array().expect("a list").iter();
+    Ok(rows.map(|row| row["text"].as_str().expect("a text").to_owned()).collect())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,22 +124,22 @@ async fn what_was_acknowledged_is_applied_once_after_the_database_was_away_for_a
     let place = Place::new(Engine::Postgres);
     let door = Door::to(database()).await;
     let other = place.open(service(&office)).await.expect("records of another process");
-    let town = Town::new(unopened(&through(&door), &place), &office).await;
+    let town = Town::new(unopened(&through(&door), &place), service(&office), office.clone()).await;
     // The other system does not answer: more letters than the breaker allows failures, so that it is open and all wait.
     let mut told = Vec::new();
     for letter in 0..FAILURES_MAX + 5 {
-        town.ask(Kind::Post, &format!("/letters/{letter}")).await.expect("acknowledged");
+        ask(&town.host, Kind::Post, &format!("/letters/{letter}")).await.expect("acknowledged");
         told.push(letter.to_string());
     }
     drain(&town.host).await.expect("the database is there");
     // Another process takes some of what has only just come, and is cut off with it.
     for letter in ["taken", "took"] {
-        town.ask(Kind::Post, &format!("/letters/{letter}")).await.expect("acknowledged");
+        ask(&town.host, Kind::Post, &format!("/letters/{letter}")).await.expect("acknowledged");
         told.push(letter.to_owned());
     }
     let taken = other.claim(8, &[], town.clock.advance(0)).await.expect("a claim");
     assert_eq!(taken.len(), 4, "an event and a first step each");
-    town.ask(Kind::Post, "/letters/last").await.expect("acknowledged");
+    ask(&town.host, Kind::Post, "/letters/last").await.expect("acknowledged");
     told.push("last".to_owned());
     let host = town.host.clone();
     let at_work = tokio::spawn(async move { drain(&host).await });
@@ -181,7 +152,7 @@ async fn what_was_acknowledged_is_applied_once_after_the_database_was_away_for_a
     }
     for second in 0..60 {
         town.clock.advance(1_000);
-        let refused = town.ask(Kind::Post, &format!("/letters/refused-{second}")).await.expect_err("away");
+        let refused = ask(&town.host, Kind::Post, &format!("/letters/refused-{second}")).await.expect_err("away");
         assert_eq!((refused.code, refused.status()), ("records.unavailable", 503));
         assert_eq!(drain(&town.host).await.expect_err("away").code, "records.unavailable");
     }
@@ -189,7 +160,7 @@ async fn what_was_acknowledged_is_applied_once_after_the_database_was_away_for_a
     door.open();
     // For a moment nobody tries to connect.
     let back = async {
-        while town.lines().await.is_err() {
+        while seen(&town.host).await.is_err() {
             tokio::task::yield_now().await
         }
     };
@@ -204,9 +175,9 @@ async fn what_was_acknowledged_is_applied_once_after_the_database_was_away_for_a
     let what = |id: &String| ["accepted", "filed", "heard", "stamped"].map(|what| format!("{id} {what}"));
     let mut expected: Vec<String> = told.iter().flat_map(what).collect();
     expected.sort();
-    let mut seen = town.lines().await.expect("the lines");
-    seen.sort();
-    assert_eq!(seen, expected, "each once, and nothing of what was refused");
+    let mut lines = seen(&town.host).await.expect("the lines");
+    lines.sort();
+    assert_eq!(lines, expected, "each once, and nothing of what was refused");
     for claim in taken {
         let late = other.commit(Commit { settle: Some(claim.settle), ..crate::stage::commit(Effects::new()) }).await;
         assert!(matches!(late, Err(CommitError::Stale)), "{late:?}");

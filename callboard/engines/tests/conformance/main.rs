@@ -2,6 +2,7 @@
 
 mod away;
 mod batches;
+mod clockwork;
 mod flows;
 mod lanes;
 mod letters;
@@ -46,6 +47,7 @@ on_both_engines! {
     lanes::a_busy_target_is_left_alone,
     lanes::attempts_are_counted_when_they_begin,
     lanes::a_message_with_a_time_waits_and_holds_up_nobody,
+    lanes::an_id_of_the_future_or_one_that_is_repeated_changes_no_order,
     lanes::a_sole_message_is_there_once,
     lanes::an_event_stays_in_the_log_and_a_message_goes,
     lanes::the_log_is_read_on_from_a_position,
