@@ -4,7 +4,7 @@ use super::messages::{Turn, Wake};
 use super::{Flow, FlowEvent, FlowMove, FlowTarget, Goal, Part, Run, Status, StepCall, StepKind, StepRow, Undo, What};
 use crate::host::Call;
 use crate::ports::{Commit, CommitError, DeadReason, Delivery, Fate, Settle};
-use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, Retry, WaitName};
+use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, RUN_KEY_BYTES_MAX, Retry, WaitName};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -205,6 +205,14 @@ impl Host {
             let flow = find(start.flow)?;
             let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer));
             let entity = entity.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            let longest = start.key.len().max(entity.as_ref().map_or(0, String::len));
+            if longest > RUN_KEY_BYTES_MAX {
+                let message = format!(
+                    "what flow {} is about is named in {longest} bytes; use at most {RUN_KEY_BYTES_MAX}",
+                    start.flow
+                );
+                return Err(Fault::bad_input("flow.key", message));
+            }
             moves.push(FlowMove::Start(Box::new(Run {
                 id: self.inner.id(),
                 service: service.name.to_owned(),
