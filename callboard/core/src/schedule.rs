@@ -275,7 +275,7 @@ impl Host {
         let commit =
             Commit { service, head, effects: Effects::new(), outbox, settle, moves: Vec::new(), once: None, now_ms };
         match self.inner.ports.records.commit(commit).await {
-            Ok(_) | Err(CommitError::Stale) => Ok(()),
+            Ok(_) | Err(CommitError::Stale | CommitError::Late) => Ok(()),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             Err(CommitError::Retry | CommitError::Seen) => Err(Fault::bug("a schedule has no expectation")),
         }

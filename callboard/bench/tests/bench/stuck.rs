@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 struct Desk {
     is_locked: Arc<AtomicBool>,
     picked_up: Arc<AtomicU32>,
+    tried: Arc<AtomicU32>,
 }
 
 async fn begin(_: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
@@ -27,6 +28,7 @@ impl Desk {
         let pick_up = move |_: Env, _: Msg<Step<Value>>| {
             let desk = desk.clone();
             async move {
+                desk.tried.fetch_add(1, Ordering::SeqCst);
                 if desk.is_locked.load(Ordering::SeqCst) {
                     return Err(Fault::unavailable("desk.locked", "the desk is locked"));
                 }
@@ -90,4 +92,42 @@ async fn an_undo_that_keeps_failing_waits_for_a_person_who_is_told_why() {
         let helped = helped.expect("the history keeps it");
         assert_eq!((&helped["by"], &helped["why"]), (&json!("owner"), &json!("the key was found")));
     }
+}
+
+#[tokio::test]
+async fn a_killed_run_undoes_nothing_more_and_leaves_no_message() {
+    let desk = Desk::default();
+    desk.is_locked.store(true, Ordering::SeqCst);
+    let bench = desk.bench().await;
+    bench.nobody().post("/begin", json!({})).await.expect("started");
+    bench.settle().await;
+    let runs = bench.owner().get("/-/flows?flow=desk").await.expect("a list").json();
+    let id = runs[0]["id"].as_str().expect("an id");
+    assert_eq!((&runs[0]["status"], desk.tried.load(Ordering::SeqCst)), (&json!("undoing"), 1));
+    bench.owner().post(&format!("/-/flows/{id}/kill"), json!({"why": "the desk burns"})).await.expect("it is killed");
+    desk.is_locked.store(false, Ordering::SeqCst);
+    assert_eq!(seen(&bench).await["left_behind"], json!(["lay_down may not be undone"]));
+    assert_eq!(desk.tried.load(Ordering::SeqCst), 1, "nothing is undone any more");
+    assert_eq!(bench.owner().get("/-/dead").await.expect("a list").json(), json!([]));
+    assert_eq!(bench.inspect("SELECT count(*) FROM kernel_message").await, ["0"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_the_run_was_ended_is_recorded_and_its_message_goes() {
+    let desk = Desk::default();
+    let bench = desk.bench().await;
+    bench.nobody().post("/begin", json!({})).await.expect("started");
+    let records = &bench.host().ports().records;
+    // Somebody has the first step in hand while the run is ended.
+    let taken = records.claim(1, &[], callboard_bench::START_MS).await.expect("a message").remove(0);
+    let runs = bench.owner().get("/-/flows?flow=desk").await.expect("a list").json();
+    let place = format!("/-/flows/{}/kill", runs[0]["id"].as_str().expect("an id"));
+    bench.owner().post(&place, json!({"why": "the desk burns"})).await.expect("it is killed");
+    bench.host().deliver(&taken).await.expect("too late, and no failure");
+    let ended = seen(&bench).await;
+    assert_eq!(ended["run"]["status"], "killed");
+    let kinds: Vec<&Value> = ended["events"].as_array().expect("a list").iter().map(|event| &event["event"]).collect();
+    assert_eq!(kinds, ["operated", "late"], "{ended:#}");
+    assert_eq!(bench.inspect("SELECT count(*) FROM kernel_message").await, ["0"]);
+    assert_eq!(records.operations().stale().await, Ok(0), "it was its own to settle");
 }
