@@ -141,7 +141,7 @@ fn a_tip_of_nothing_of_too_much_or_in_another_currency_is_refused_in_words_and_n
         let page = viewer.send("POST", "/series/night-ferry/tip", &form, fields.as_bytes());
         assert_eq!(page.status, 400, "{}", page.text());
         assert!(
-            page.text().contains("give from €1.00 to €500.00") && page.text().contains("Keep me"),
+            page.text().contains("Give from €1.00 to €500.00") && page.text().contains("Keep me"),
             "{}",
             page.text()
         );
