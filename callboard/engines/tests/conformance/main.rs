@@ -59,6 +59,7 @@ on_both_engines! {
     letters::queues_tell_what_waits,
     flows::a_run_is_started_once,
     flows::a_run_is_known_with_what_happened_to_it,
+    flows::an_answer_that_does_not_fit_leaves_its_message_in_hand,
     limits::a_batch_may_be_as_large_as_it_may,
     limits::texts_keys_and_messages_may_be_as_long_as_they_may,
     limits::numbers_stop_where_they_end,
