@@ -39,6 +39,15 @@ pub(crate) const POSTGRESQL: Tool = Tool {
     packages: ["postgresql", "postgresql-server", "postgresql", "postgresql", "postgresql@16"],
 };
 
+pub(crate) const PYTHON: Tool = Tool {
+    name: "Python with venv and pip",
+    purpose: "runs a peer of the figures",
+    is_there: || {
+        process::read(process::command("python3", Path::new(".")).args(["-m", "ensurepip", "--version"])).is_some()
+    },
+    packages: ["python3 python3-venv", "python3", "python", "python3", "python3"],
+};
+
 pub(crate) const CHROMIUM: Tool = Tool {
     name: "Chromium",
     purpose: "runs the browser tests",

@@ -10,6 +10,8 @@ use std::ops::RangeInclusive;
 pub const BATCH_STATEMENTS_MAX: usize = 500;
 /// Most bytes of data that stand in a message itself; more goes into a blob that travels beside it.
 pub const DATA_BYTES_MAX: usize = 192 * 1024;
+/// Most bytes of the key of a run, and of the entity about which runs take turns.
+pub const RUN_KEY_BYTES_MAX: usize = 512;
 /// Most bytes of data that one message may carry at all.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -323,7 +323,7 @@ impl Host {
                     }
                 }
                 // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
-                Err(CommitError::Stale) => {
+                Err(CommitError::Stale | CommitError::Late) => {
                     if let Some(step) = call.step {
                         self.record_late(call.service, &msg.head, step, step.succeeded(&reply.body), call.settle)
                             .await?;

@@ -36,7 +36,7 @@ pub use answer::{Answer, AnswerBody};
 pub use datum::{Datum, Row, Rows, Statement};
 pub use effects::{
     BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, MESSAGE_BYTES_MAX, Operate, Otherwise,
-    SendMsg, Slot, Start, WaitAnswer, WaitName, Write, fill_slots,
+    RUN_KEY_BYTES_MAX, SendMsg, Slot, Start, WaitAnswer, WaitName, Write, fill_slots,
 };
 pub use env::Env;
 pub use fault::{Fault, FaultKind, FieldError};

@@ -284,7 +284,7 @@ impl Host {
             now_ms,
         };
         match self.inner.ports.records.commit(commit).await {
-            Ok(_) | Err(CommitError::Stale) => Ok(()),
+            Ok(_) | Err(CommitError::Stale | CommitError::Late) => Ok(()),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             Err(CommitError::Retry | CommitError::Seen) => Err(Fault::bug("a schedule has no expectation")),
         }

@@ -12,4 +12,5 @@ mod outside;
 mod schedules;
 mod shop;
 mod start;
+mod stuck;
 mod waits;

@@ -1,10 +1,12 @@
 //! The host's part in flows: what a function's effects mean for runs, and how the messages of runs are carried out.
 
 use super::messages::{Turn, Wake};
-use super::{Flow, FlowEvent, FlowMove, FlowTarget, Goal, Part, Run, Status, StepCall, StepKind, StepRow, Undo, What};
+use super::{
+    Flow, FlowEvent, FlowMove, FlowTarget, Goal, ItemState, Part, Run, Status, StepCall, StepKind, StepRow, Undo, What,
+};
 use crate::host::Call;
 use crate::ports::{Commit, CommitError, DeadReason, Delivery, Fate, Settle};
-use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, Retry, WaitName};
+use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, RUN_KEY_BYTES_MAX, Retry, WaitName};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -75,6 +77,9 @@ impl Host {
                 msg.data = Data::json(&data);
             }
         }
+        if part == Part::Undo && call.at.attempt > 1 && !self.is_to_undo(&call).await? {
+            return self.commit_move(at.service, &msg.head, None, Some(delivery.settle)).await.map(drop);
+        }
         let Some(function) = function(row, part) else {
             return Err(Fault::bad_input(
                 "flow.input",
@@ -90,6 +95,16 @@ impl Host {
         };
         let call = Call { service: at.service, function, binding: None, settle, step: Some(call) };
         self.execute(call, msg).await.map(drop)
+    }
+
+    /// Whether a scheduled attempt to undo is still wanted: the run may have been ended, or a person has seen to it.
+    async fn is_to_undo(&self, call: &StepCall) -> Result<bool, Fault> {
+        let StepCall { run, at, .. } = *call;
+        let Some(found) = self.inner.ports.records.operations().run(None, run).await? else { return Ok(false) };
+        let step = found.run.steps.get(at.step).filter(|step| step.iteration == at.iteration);
+        let item = step.and_then(|step| step.items.get(at.item));
+        let is_going = item.is_some_and(|item| item.state == ItemState::Undoing && item.attempt == at.attempt);
+        Ok(is_going && !found.run.status.is_ended())
     }
 
     /// A token names its run, so that whoever has it needs no other address.
@@ -121,7 +136,7 @@ impl Host {
         };
         match self.inner.ports.records.commit(commit).await {
             Ok(_) => Ok(true),
-            Err(CommitError::Stale) => Ok(false),
+            Err(CommitError::Stale | CommitError::Late) => Ok(false),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             Err(CommitError::Retry | CommitError::Seen) => {
                 Err(Fault::conflict("busy", "others are changing the same run; try again"))
@@ -211,6 +226,14 @@ impl Host {
             let flow = find(start.flow)?;
             let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer));
             let entity = entity.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            let longest = start.key.len().max(entity.as_ref().map_or(0, String::len));
+            if longest > RUN_KEY_BYTES_MAX {
+                let message = format!(
+                    "what flow {} is about is named in {longest} bytes; use at most {RUN_KEY_BYTES_MAX}",
+                    start.flow
+                );
+                return Err(Fault::bad_input("flow.key", message));
+            }
             moves.push(FlowMove::Start(Box::new(Run {
                 id: self.inner.id(),
                 service: service.name.to_owned(),

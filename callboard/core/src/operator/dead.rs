@@ -102,7 +102,10 @@ pub(super) async fn discard(env: Env, msg: Msg<Batch>) -> Result<Reply<Count>, F
 fn chosen(env: &Env, batch: &Batch) -> Result<(DeadFilter, u32), Fault> {
     let Batch { tenant, target, code, id, all, limit, .. } = batch.clone();
     if tenant.is_none() && target.is_none() && code.is_none() && id.is_none() && !all {
-        return Err(Fault::bad_input("dead.choice", "say which dead letters are meant, or that all are"));
+        return Err(Fault::bad_input(
+            "dead.choice",
+            "say which dead letters are meant: one by its id, those of a target or with a code, or all",
+        ));
     }
     let filter = DeadFilter { tenant: Scope::of(env)?.narrow(tenant), target, code, id };
     Ok((filter, limit.unwrap_or(BATCH_MAX).min(BATCH_MAX)))

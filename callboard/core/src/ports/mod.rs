@@ -232,6 +232,8 @@ pub enum CommitError {
     Retry,
     /// The delivered message was settled by somebody else.
     Stale,
+    /// The answer of a step does not fit any more where its run stands. The message is still whose it was.
+    Late,
     /// The same key was committed before.
     Seen,
     /// The store failed.

@@ -2,6 +2,7 @@
 
 use super::shapes::Part;
 use super::shapes::{TWICE, new_run, rich, shape, work};
+use crate::flow::planted::{Bug, plant};
 use crate::flow::{
     Command, Flow, FlowEvent, Goal, ItemState, Operation, Place, Run, Status, advance, begin, describe, draw, plan_redo,
 };
@@ -45,6 +46,9 @@ fn a_redo_undoes_what_comes_after_and_does_it_again_under_a_new_iteration() {
     assert_eq!(again, [Command::Do { at: next, delay_ms: 0 }]);
     assert_ne!(run.step_key(&flow, at(1), "do"), run.step_key(&flow, next, "do"));
     assert!(advance(&flow, &mut run, done(1), 0, 0).is_none(), "an answer of the former iteration is stale");
+    plant(Some(Bug::SkippedIteration));
+    assert!(advance(&flow, &mut run, done(1), 0, 0).is_some(), "the planted bug lets it count");
+    plant(None);
 }
 
 #[test]
