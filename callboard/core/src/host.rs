@@ -253,6 +253,7 @@ impl Host {
                 format!("send at most {most} bytes; this is {}", msg.data.bytes.len()),
             ));
         }
+        self.check_time(binding.needs_ms, &msg.head)?;
         msg.params = binding.pattern.params(&msg.uri);
         let call = Call {
             service: at.service,
@@ -262,6 +263,17 @@ impl Host {
             step: None,
         };
         self.execute(call, msg).await
+    }
+
+    /// Refuses what cannot finish before its caller stops waiting.
+    pub(crate) fn check_time(&self, needs_ms: u64, head: &Head) -> Result<(), Fault> {
+        let Some(deadline_ms) = head.deadline_ms.filter(|_| needs_ms > 0) else { return Ok(()) };
+        let left_ms = deadline_ms.saturating_sub(self.inner.ports.clock.now_ms()).max(0);
+        if left_ms.unsigned_abs() >= needs_ms {
+            return Ok(());
+        }
+        let message = format!("this needs {needs_ms} ms and {left_ms} ms are left; nothing was begun, so try again");
+        Err(Fault::unavailable("deadline.short", message))
     }
 
     fn nothing_at(&self, head: &Head) -> Fault {

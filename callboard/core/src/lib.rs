@@ -24,6 +24,7 @@ pub mod operator;
 pub mod outside;
 mod pattern;
 pub mod ports;
+mod publish;
 mod reply;
 mod schedule;
 mod secret;

@@ -60,6 +60,8 @@ pub struct Binding {
     pub on_dead: OnDead,
     /// Whether an event reaches every running process, and not only one of them.
     pub is_every_node: bool,
+    /// How long it needs to finish; where less time is left it is not begun.
+    pub needs_ms: u64,
     pub(crate) function: Erased,
 }
 
@@ -207,6 +209,7 @@ impl Service {
                 attempts_max: 8,
                 on_dead: OnDead::Skip,
                 is_every_node: false,
+                needs_ms: 0,
                 function: erase(function),
             }),
             Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
@@ -257,6 +260,13 @@ impl Service {
     #[must_use]
     pub fn every_node(self) -> Self {
         self.last(|binding| binding.is_every_node = true)
+    }
+
+    /// The last row needs so long to finish: where its caller stops waiting sooner it is refused before it begins, so that
+    /// nothing is left half done outside.
+    #[must_use]
+    pub fn needs_ms(self, time_ms: u64) -> Self {
+        self.last(|binding| binding.needs_ms = time_ms)
     }
 
     /// Events of this kind that the service publishes are kept so many days in the log.

@@ -31,6 +31,13 @@ impl Host {
         }
     }
 
+    pub(crate) fn flow_needs_ms(&self, at: FlowTarget) -> u64 {
+        match at.what {
+            What::Step { step, part: Part::Do } => self.flow_at(at).steps[step].needs_ms,
+            What::Step { .. } | What::Timer | What::Turn => 0,
+        }
+    }
+
     /// Carries out a message of a flow.
     pub(crate) async fn deliver_flow(&self, delivery: &Delivery, at: FlowTarget, msg: Msg) -> Result<(), Fault> {
         let unreadable = |error: serde_json::Error| Fault::bad_input("flow.input", error.to_string());
