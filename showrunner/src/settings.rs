@@ -2,6 +2,7 @@
 
 use crate::log::read_filter;
 use callboard::{Fault, Service, Values};
+use callboard_gateways::lambda::Routes;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,22 @@ const OWN: &[Own] = &[
     own("platform", "localhost", "host name below which channels have `{channel}.{platform}`"),
     own("log", "info", "what is logged: error, warn, info, debug, or a filter such as `media=debug`"),
     own("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
+    own(
+        "lambda_sources",
+        "",
+        "on AWS Lambda: what events of which source are for, a line or `;` each, such as `arn:aws:sqs:*:*:letters post /letters in demo`",
+    ),
+    own(
+        "lambda_wake",
+        "",
+        "on AWS Lambda: the queue of SQS whose messages invoke this function; with several functions `SERVICE,SERVICE=ADDRESS` each, \
+         separated by spaces; without one, waiting work is done before the answer",
+    ),
+    own(
+        "lambda_media_origin",
+        "",
+        "on AWS Lambda: where media is served from storage, such as `https://media.example.org`",
+    ),
     own("proxies", "", "IP addresses whose X-Forwarded-* headers are believed, separated by commas"),
 ];
 
@@ -147,6 +164,11 @@ impl Settings {
         PathBuf::from(self.get("data"))
     }
 
+    /// Whether nobody said what a setting is.
+    pub(crate) fn is_default(&self, name: &str) -> bool {
+        self.entries.get(name).is_none_or(|entry| entry.origin == Origin::Default)
+    }
+
     /// The folder of blobs.
     pub(crate) fn blobs(&self) -> PathBuf {
         match self.get("blobs") {
@@ -242,6 +264,12 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
         "platform" => refuse_unless(value.split('.').all(is_label), "write a host name, such as `films.example.org`"),
         "log" => read_filter(value).map(drop),
         "log_format" => Values::OneOf(&["human", "json", "auto"]).check(value),
+        "lambda_sources" => Routes::parse(value).map(drop),
+        "lambda_wake" => crate::lambda::read_queues(value, services).map(drop),
+        "lambda_media_origin" => {
+            let is_origin = value.is_empty() || (value.starts_with("https://") && !value.ends_with('/'));
+            refuse_unless(is_origin, "write `https://` and a host, without a `/` at the end")
+        }
         "proxies" => read_addresses(value).map(drop),
         _ => Ok(()),
     }

@@ -15,6 +15,7 @@ use crate::{
 use crate::{LiveMessage, SigningKey, Space, Tenant, Uri, event, fill_slots};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a function runs again because an expectation failed.
@@ -41,9 +42,20 @@ pub(crate) struct Inner {
     /// Up to where this process has told its own bindings of the event log.
     pub(crate) log_end: Mutex<i64>,
     last_id: Mutex<(i64, u16)>,
+    /// How many batches this process has committed.
+    pub(crate) commits: AtomicU64,
 }
 
 impl Inner {
+    /// Commits, and counts it.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let committed = self.ports.records.commit(commit).await;
+        if committed.is_ok() {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
+        committed
+    }
+
     /// A new id, sorting after every one made before in this process: within a millisecond a counter takes the first
     /// twelve random bits.
     pub(crate) fn id(&self) -> Id {
@@ -165,6 +177,7 @@ impl HostBuilder {
             tenants: self.tenants,
             breakers: Breakers::default(),
             last_id: Mutex::default(),
+            commits: AtomicU64::new(0),
         };
         let host = Host { inner: Arc::new(inner) };
         host.plan_schedules().await?;
@@ -207,6 +220,11 @@ impl Host {
     /// The application's own tenant, whose owners are the operators.
     pub fn home(&self) -> &Tenant {
         &self.inner.home
+    }
+
+    /// How many batches this process has committed since it began: where it is more than before, something may wait.
+    pub fn commits(&self) -> u64 {
+        self.inner.commits.load(Ordering::Relaxed)
     }
 
     /// The engines.
@@ -320,7 +338,7 @@ impl Host {
                 once.answer = kept(&reply);
                 commit.once = Some(once.clone());
             }
-            match self.inner.ports.records.commit(commit).await {
+            match self.inner.commit(commit).await {
                 Ok(committed) => {
                     self.announce(&msg.head, &mut reply.effects, &committed);
                     return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, Some(&committed))), Err);

@@ -35,7 +35,7 @@ impl Host {
             once: once.clone(),
             now_ms: self.inner.ports.clock.now_ms(),
         };
-        match self.inner.ports.records.commit(commit).await {
+        match self.inner.commit(commit).await {
             Ok(_) => Ok(answer(msg.head.id, Reply::nothing(), None)),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             // The same came at the same time, and was first.

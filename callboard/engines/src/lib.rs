@@ -1,6 +1,6 @@
 //! Engines behind the ports of `callboard`: records and the delivery kernel on SQLite or PostgreSQL, blobs on local files, live
 //! messages in the process, clock, randomness, programs of this machine and calls to
-//! other systems. No business rule, no gateway.
+//! other systems, and what wakes a process that is not resident. No business rule, no gateway.
 
 pub mod blobs;
 pub mod clock;
@@ -12,3 +12,4 @@ pub mod machine;
 pub mod outside;
 pub mod postgres;
 pub mod sqlite;
+pub mod wakes;

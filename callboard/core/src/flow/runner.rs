@@ -141,7 +141,7 @@ impl Host {
             is_passing: false,
             now_ms: self.inner.ports.clock.now_ms(),
         };
-        match self.inner.ports.records.commit(commit).await {
+        match self.inner.commit(commit).await {
             Ok(_) => Ok(true),
             Err(CommitError::Stale | CommitError::Late) => Ok(false),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
