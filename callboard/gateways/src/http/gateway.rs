@@ -18,7 +18,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -83,12 +83,19 @@ impl Gateway {
     }
 
     /// Answers a request of which somebody trusted said where it arrived.
-    pub(crate) async fn handle_from(self: &Arc<Self>, outside: Outside, request: Request<Received>) -> Response<Body> {
+    pub(crate) async fn handle_from(
+        self: &Arc<Self>,
+        outside: Result<Outside, Fault>,
+        request: Request<Received>,
+    ) -> Response<Body> {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let (response, tenant) = match self.options.assets.answer(&parts) {
             Some(response) => (response, None),
-            None => self.enter(outside.address, Ok(outside), &parts, body).await,
+            None => {
+                let peer = outside.as_ref().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |outside| outside.address);
+                self.enter(peer, outside, &parts, body).await
+            }
         };
         log::write(&parts, tenant.as_ref(), &response, started, self.options.limits.slow_ms);
         response

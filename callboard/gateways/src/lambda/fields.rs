@@ -10,6 +10,8 @@ use std::marker::PhantomData;
 
 /// Largest headers of one request, in bytes: what any of the gateways in front of a function lets through.
 const HEADERS_BYTES_MAX: usize = 128 * 1024;
+/// Most of a message that repeats what somebody sent, in characters.
+const TEXT_CHARS_MAX: usize = 400;
 /// Most headers of one request.
 const HEADERS_MAX: usize = 1000;
 
@@ -41,19 +43,25 @@ fn explain<'e, T: Deserialize<'e>>(text: &'e str, at: &str) -> Fault {
         Err(error) => (error.path().to_string(), error.inner().to_string()),
     };
     let place = match (at, path.as_str()) {
-        ("", ".") => "the event".to_owned(),
+        ("", "." | "?") => "the event".to_owned(),
         ("", path) => format!("`{path}`"),
-        (at, ".") => format!("`{at}`"),
+        (at, "." | "?") => format!("`{at}`"),
         (at, path) => format!("`{at}.{path}`"),
     };
-    // What somebody sent may be long, and the message repeats some of it.
-    let what: String = what.chars().take(200).collect();
     invalid(format!("{place} is not what its source sends: {what}"))
 }
 
 /// The fault of an event that its source would not send.
 pub(crate) fn invalid(message: String) -> Fault {
-    Fault::bad_input("event.invalid", message)
+    Fault::bad_input("event.invalid", short(&message))
+}
+
+/// The beginning of what may be long, because it repeats what somebody sent.
+pub(crate) fn short(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Headers, each once or several times.

@@ -21,6 +21,7 @@ use arrival::Arrival;
 use batch::Rule;
 use callboard::{Answer, AnswerBody, Data, Fault, Host, Kind, Principal, Tenant, Uri};
 use event::{Event, Origin};
+use fields::short;
 use request::Asked;
 use response::{collect, elsewhere, problem, write};
 use routes::{Aim, address_of};
@@ -112,7 +113,7 @@ impl Lambda {
 
     async fn ask(&self, asked: Asked) -> Vec<u8> {
         let Asked { request, outside, shape } = asked;
-        let timeout_ms = outside.answer_timeout_ms;
+        let timeout_ms = outside.as_ref().map_or(0, |outside| outside.answer_timeout_ms);
         let target = request.uri().to_string();
         let is_media = request.method().is_safe() && request.uri().path().contains("/media/");
         let response = self.gateway.handle_from(outside, request).await;
@@ -218,7 +219,7 @@ impl Lambda {
         let (arrival, headers) = single::socket(text)?;
         let route = self.options.routes.find(&arrival.source)?;
         let Aim::On(kind, address) = &route.aim else {
-            let message = format!("a line for `{}` says what happens and where", arrival.source);
+            let message = format!("a line for `{}` says what happens and where", short(&arrival.source));
             return Err(Fault::bad_input("event.address", message));
         };
         let uri = address_of(address, &arrival)?;
@@ -270,7 +271,8 @@ fn own(arrival: &Arrival<'_>, above: &Uri) -> Result<(Kind, Uri, Data, Option<Ar
     }
     let uri = Uri::parse(&own.subject)?;
     if !uri.is_within(above) {
-        let message = format!("`{}` may only say what happens at {above} and below, not at {uri}", arrival.source);
+        let message =
+            format!("`{}` may only say what happens at {above} and below, not at {uri}", short(&arrival.source));
         return Err(Fault::denied("event.address", message));
     }
     let data = own

@@ -35,7 +35,8 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 /// A request, and where it arrived.
 pub(crate) struct Asked {
     pub(crate) request: Request<Received>,
-    pub(crate) outside: Outside,
+    /// Where it arrived, unless its host is none.
+    pub(crate) outside: Result<Outside, Fault>,
     pub(crate) shape: Shape,
 }
 
@@ -110,8 +111,10 @@ pub(crate) fn v2(text: &str, timeout_ms: u64, fallback: &str) -> Result<Asked, F
     let body = body_of(event.body, event.is_base64_encoded)?;
     let address = Text::or_empty(context.http.source_ip);
     let domain = Text::or_empty(context.domain_name);
-    let mut outside = outside(&headers, &domain, fallback, true, &address, timeout_ms)?;
-    outside.mount = mount;
+    let mut outside = outside(&headers, &domain, fallback, true, &address, timeout_ms);
+    if let Ok(outside) = &mut outside {
+        outside.mount = mount;
+    }
     let request = request(&context.http.method.0, target, headers, body)?;
     Ok(Asked { request, outside, shape: Shape::V2 })
 }
@@ -210,8 +213,10 @@ pub(crate) fn rest(text: &str, timeout_ms: u64, fallback: &str) -> Result<Asked,
         whole.strip_suffix(&*event.path.0).filter(|mount| mount.starts_with('/')).unwrap_or_default().to_owned();
     let address = Text::or_empty(context.identity.and_then(|identity| identity.source_ip));
     let domain = Text::or_empty(context.domain_name);
-    let mut outside = outside(&headers, &domain, fallback, true, &address, timeout_ms)?;
-    outside.mount = mount;
+    let mut outside = outside(&headers, &domain, fallback, true, &address, timeout_ms);
+    if let Ok(outside) = &mut outside {
+        outside.mount = mount;
+    }
     let body = body_of(event.body, event.is_base64_encoded)?;
     let request = request(&event.http_method.0, target(&event.path.0, &query)?, headers, body)?;
     Ok(Asked { request, outside, shape: Shape::Rest })
@@ -230,7 +235,7 @@ pub(crate) fn alb(text: &str, timeout_ms: u64, fallback: &str) -> Result<Asked, 
     let is_https = header("x-forwarded-proto") == "https";
     // It adds who asked it at the end; what stands before that anybody may have written.
     let address = header("x-forwarded-for").rsplit(',').next().unwrap_or_default().trim().to_owned();
-    let outside = outside(&headers, "", fallback, is_https, &address, timeout_ms)?;
+    let outside = outside(&headers, "", fallback, is_https, &address, timeout_ms);
     let body = body_of(event.body, event.is_base64_encoded)?;
     let request = request(&event.http_method.0, target(&event.path.0, &query)?, headers, body)?;
     Ok(Asked { request, outside, shape: Shape::Alb { is_multiple } })
@@ -250,7 +255,9 @@ fn target(path: &str, query: &str) -> Result<Uri, Fault> {
 }
 
 fn request(method: &str, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Request<Received>, Fault> {
-    let method = Method::from_bytes(method.as_bytes()).map_err(|_| invalid("its method is none of HTTP".to_owned()))?;
+    // Longer ones would be repeated in answers.
+    let method = Method::from_bytes(method.get(..32).map_or(method.as_bytes(), |_| b""))
+        .map_err(|_| invalid("its method is none of HTTP".to_owned()))?;
     let mut request = Request::new(Received::Whole(body));
     *request.method_mut() = method;
     *request.uri_mut() = uri;
@@ -282,7 +289,7 @@ fn outside(
         domain
     }));
     if !is_host(&host) {
-        return Err(invalid("the host it was sent to is none".to_owned()));
+        return Err(Fault::bad_input("host.wrong", "send one `Host` header with the name of this server"));
     }
     let scheme = if is_https { "https" } else { "http" };
     let address = address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));

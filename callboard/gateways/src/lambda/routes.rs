@@ -1,6 +1,7 @@
 //! What a deployment says about its sources: which of them leads where. Text of one line a source, read once at start.
 
 use super::arrival::Arrival;
+use super::fields::short;
 use callboard::{Fault, Kind, Tenant, Uri};
 
 /// What the sources of a deployment are for.
@@ -47,6 +48,7 @@ impl Routes {
     /// `event.unmapped`, with the line to add.
     pub(crate) fn find(&self, source: &str) -> Result<&Route, Fault> {
         self.0.iter().find(|route| fits(&route.source, source)).ok_or_else(|| {
+            let source = short(source);
             let message =
                 format!("nothing is said about `{source}`; add `{source} post /uri` to the setting lambda_sources");
             Fault::not_found("event.unmapped", message)
@@ -109,7 +111,8 @@ fn is_part(segment: &str) -> Option<&str> {
 /// # Errors
 /// `event.address` where it has no such part, or the part cannot stand there.
 pub(crate) fn address_of(address: &str, arrival: &Arrival<'_>) -> Result<Uri, Fault> {
-    let wrong = |what: String| Fault::bad_input("event.address", format!("`{address}` of lambda_sources {what}"));
+    let wrong =
+        |what: String| Fault::bad_input("event.address", format!("`{address}` of lambda_sources {}", short(&what)));
     let mut text = String::new();
     for segment in address.split('/').skip(1) {
         text.push('/');
