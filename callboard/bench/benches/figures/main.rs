@@ -12,6 +12,7 @@ mod flows;
 mod hello;
 mod http;
 mod idle;
+mod invoke;
 mod load;
 mod records;
 mod segment;
@@ -29,6 +30,7 @@ const MEASURES: [(&str, Measure); 9] = [
     ("dispatch", dispatch::measure),
     ("commits", commits::measure),
     ("http", http::measure),
+    ("invoke", invoke::measure),
     ("segment", segment::measure),
     ("flows", flows::measure),
     ("flows-postgres", flows::measure_on_postgres),
