@@ -13,8 +13,6 @@ use std::sync::Arc;
 
 /// Where the Runtime API is, by the name that AWS gave it.
 pub(crate) const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-/// The only folder that a function may write to.
-const SCRATCH: &str = "/tmp/showrunner";
 /// How long before the end of an invocation waiting work ends, in milliseconds.
 const RESERVE_MS: i64 = 500;
 
@@ -84,7 +82,8 @@ impl Function {
         }
         let own: Vec<&'static str> = app::chosen_services(settings).iter().map(|service| service.name).collect();
         let settings = &match settings.is_default("data") {
-            true => settings.clone().with("data", SCRATCH.to_owned()),
+            // A function may write nowhere else.
+            true => settings.clone().with("data", std::env::temp_dir().join("showrunner").display().to_string()),
             false => settings.clone(),
         };
         // Every service is there, so that each can be read and whoever listens to what happens is known; others' are not served.

@@ -22,9 +22,7 @@ fn arrows_of(folder: &str) -> Option<Arrows> {
         "callboard/engines" => Arrows { ships: &["callboard"], tests: &[] },
         "callboard/handlers" | "callboard/hosts" => Arrows { ships: &["callboard"], tests: &["callboard-bench"] },
         // A gateway is tested with what stands between it and a function.
-        "callboard/gateways" => {
-            Arrows { ships: &["callboard"], tests: &["callboard-bench", "callboard-handlers"] }
-        }
+        "callboard/gateways" => Arrows { ships: &["callboard"], tests: &["callboard-bench", "callboard-handlers"] },
         // Its figures measure the whole pipeline, which begins at the gateway.
         "callboard/bench" => {
             let tests = &["callboard-gateways", "callboard-handlers"];

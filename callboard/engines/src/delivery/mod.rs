@@ -122,10 +122,15 @@ pub async fn drain_until(host: &Host, except: &[String], end_ms: i64, whole_ms: 
     let mut renewal = tokio::time::interval(renew_every);
     let mut delivered = 0;
     while !left(host).is_zero() {
+        let excepted = work.excepted();
         let taken = work.take().await?;
         delivered += taken;
-        if taken == 0 && work.len() == 0 {
-            break;
+        if work.len() == 0 {
+            // Behind what was given back there may be something that fits.
+            match work.excepted() > excepted {
+                true => continue,
+                false => break,
+            }
         }
         tokio::select! {
             biased;

@@ -80,7 +80,7 @@ impl Work {
         let free = self.bounds.in_work_max - self.tasks.len();
         let now_ms = self.host.ports().clock.now_ms();
         let deliveries = self.host.ports().records.claim(free, &self.busy(), now_ms).await?;
-        let count = deliveries.len();
+        let mut begun = 0;
         for delivery in deliveries {
             if self.is_too_long(&delivery, now_ms) {
                 self.bounds.except.push(delivery.target.clone());
@@ -88,12 +88,18 @@ impl Work {
                 continue;
             }
             *self.by_target.entry(delivery.target.clone()).or_default() += 1;
+            begun += 1;
             let (settle, target) = (delivery.settle, delivery.target.clone());
             let task =
                 self.tasks.spawn(handle(self.host.clone(), delivery, self.bounds.ends.map(|(end_ms, _)| end_ms)));
             self.claims.insert(task.id(), Claim { settle, target, task, lost_ms: None });
         }
-        Ok(count)
+        Ok(begun)
+    }
+
+    /// For how many targets nothing is taken.
+    pub(super) fn excepted(&self) -> usize {
+        self.bounds.except.len()
     }
 
     /// Whether it cannot finish any more, and another time of this process would be long enough.
