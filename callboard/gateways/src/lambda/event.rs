@@ -19,7 +19,7 @@ pub(crate) enum Event<'e> {
     /// Records of one of the sources that send them so.
     Records(Origin, &'e RawValue),
     /// EventBridge, also the schedule of a rule or of EventBridge Scheduler.
-    EventBridge,
+    Bridge,
     /// Something waits: the one event that is ours.
     Due,
     /// A test of a bucket's notification: nothing happened.
@@ -54,7 +54,7 @@ impl Event<'_> {
             Self::Records(Origin::DynamoDb, _) => "dynamodb",
             Self::Records(Origin::Kinesis, _) => "kinesis",
             Self::Records(Origin::Nobody, _) => "records",
-            Self::EventBridge => "eventbridge",
+            Self::Bridge => "eventbridge",
             Self::Due => "due",
             Self::Test => "test",
             Self::Direct => "direct",
@@ -138,7 +138,7 @@ pub(crate) fn detect(text: &str) -> Result<Event<'_>, Fault> {
         return Ok(Event::Records(origin, records));
     }
     if peek.detail_type.is_some() && peek.source.is_some() {
-        return Ok(Event::EventBridge);
+        return Ok(Event::Bridge);
     }
     Ok(if is(peek.test, "\"s3:TestEvent\"") { Event::Test } else { Event::Direct })
 }

@@ -88,7 +88,7 @@ impl Lambda {
             Event::Alb => self.ask(request::alb(text, self.time_ms(invocation), self.own_host())?).await,
             Event::WebSocket => self.tell_socket(invocation, text).await?,
             Event::Records(origin, records) => return self.take_records(invocation, origin, records).await,
-            Event::EventBridge => return self.take_one(invocation, single::eventbridge(text)?).await,
+            Event::Bridge => return self.take_one(invocation, single::eventbridge(text)?).await,
             Event::Direct => return self.take_one(invocation, single::direct(text, &invocation.id)).await,
             Event::Due => return Ok(Handled { answer: b"null".to_vec(), is_due: true }),
             Event::Test => b"null".to_vec(),
@@ -261,8 +261,11 @@ struct Own<'e> {
     data: Option<&'e RawValue>,
 }
 
+/// What happens, where, with what data, and under which key it may come again.
+type Meant = (Kind, Uri, Data, Option<Arc<str>>);
+
 /// Reads what an envelope of ours says; who sent it, on whose behalf and after what is not believed.
-fn own(arrival: &Arrival<'_>, above: &Uri) -> Result<(Kind, Uri, Data, Option<Arc<str>>), Fault> {
+fn own(arrival: &Arrival<'_>, above: &Uri) -> Result<Meant, Fault> {
     let text =
         std::str::from_utf8(&arrival.data.bytes).map_err(|_| fields::invalid("the envelope is no UTF-8".to_owned()))?;
     let own: Own<'_> = fields::read(text, "")?;
