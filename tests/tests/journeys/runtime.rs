@@ -104,7 +104,7 @@ impl Function {
     }
 
     fn read(&mut self) -> (String, Vec<u8>) {
-        if let Some(request) = self.connection.as_mut().and_then(|connection| read_request(connection)) {
+        if let Some(request) = self.connection.as_mut().and_then(read_request) {
             return request;
         }
         let (stream, _) = self.api.accept().unwrap();
