@@ -33,6 +33,7 @@ impl Host {
             settle: None,
             moves: Vec::new(),
             once: once.clone(),
+            is_passing: false,
             now_ms: self.inner.ports.clock.now_ms(),
         };
         match self.inner.commit(commit).await {
@@ -43,7 +44,7 @@ impl Host {
                 let before = self.published_before(once.as_ref(), msg.head.id).await?;
                 before.ok_or_else(|| Fault::conflict("busy", "others are changing the same thing; try again"))
             }
-            Err(CommitError::Retry | CommitError::Stale) => {
+            Err(CommitError::Retry | CommitError::Stale | CommitError::Late) => {
                 Err(Fault::conflict("busy", "others are changing the same thing; try again"))
             }
         }

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, String>;
 
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("dispatch", dispatch::measure),
     ("commits", commits::measure),
     ("http", http::measure),
