@@ -149,7 +149,12 @@ async fn over_http(function: &Function, ask: Ask) -> Heard {
 }
 
 async fn over_aws(function: &Function, event: &Value, hears: Hears) -> Heard {
-    let answer = match function.invoke(event).await {
+    // Only a direct invocation has nothing but its id by which it is known again.
+    let invoked = match *event == events::direct() {
+        true => function.invoke_as("the-same", event).await,
+        false => function.invoke(event).await,
+    };
+    let answer = match invoked {
         Ok(answer) => answer,
         Err(fault) => return Heard::Failed(fault.code.to_owned()),
     };

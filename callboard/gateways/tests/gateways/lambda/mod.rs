@@ -15,11 +15,13 @@ use callboard_bench::{Bench, Kept, START_MS};
 use callboard_gateways::lambda::{Invocation, Lambda, LambdaOptions, Routes};
 use callboard_handlers::Idempotency;
 use serde_json::Value;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A function on the bench. The only place that invokes the gateway.
 pub(crate) struct Function {
     pub(crate) bench: Bench,
     pub(crate) lambda: Lambda,
+    requests: AtomicU32,
 }
 
 impl Function {
@@ -41,11 +43,13 @@ impl Function {
             media_origin: None,
         };
         let lambda = Lambda::new(bench.host().clone(), change(options));
-        Self { bench, lambda }
+        Self { bench, lambda, requests: AtomicU32::new(0) }
     }
 
+    /// Invokes it under an id of its own: only what an event itself says can make it known again.
     pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, Fault> {
-        self.invoke_as("request-1", event).await
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        self.invoke_as(&format!("request-{number}"), event).await
     }
 
     pub(crate) async fn invoke_as(&self, id: &str, event: &Value) -> Result<Value, Fault> {
