@@ -37,6 +37,9 @@ const READERS: usize = 2;
 /// Connections to the records on PostgreSQL, beside one that listens.
 const CONNECTIONS: usize = 16;
 
+/// Connections of a function, of which there may be hundreds at once.
+const CONNECTIONS_OF_FUNCTION: usize = 2;
+
 /// Every service of the platform.
 pub(crate) fn all_services() -> Vec<Service> {
     vec![
@@ -95,10 +98,18 @@ pub(crate) async fn open_existing(settings: &Settings) -> Result<App, Fault> {
 /// # Errors
 /// What is wrong with the folder, the settings or the services.
 pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
+    open_as(settings, chosen_services(settings), true).await
+}
+
+/// As [`open`], with these services; whether the process stays, or is only there while somebody waits for it.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_as(settings: &Settings, services: Vec<Service>, is_resident: bool) -> Result<App, Fault> {
     let folder = DataFolder::open(&settings.data())?;
     let entropy = Arc::new(SystemEntropy::new());
     let ports = Ports {
-        records: records(settings, &folder, entropy.clone()),
+        records: records(settings, &folder, entropy.clone(), is_resident),
         blobs: Arc::new(LocalBlobs::open(&settings.blobs())?),
         live: Arc::new(LocalLive::new()),
         clock: Arc::new(SystemClock),
@@ -110,7 +121,6 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
     let recordings = Arc::new(recordings);
     let traffic = Traffic::open(&folder.join("traffic.json"));
     let exporter = exporter(settings)?;
-    let services = chosen_services(settings);
     let policy = policy::read(settings, &services)?;
     let mut host = gate::handlers(Host::builder(ports), settings)?
         .services(services)
@@ -169,14 +179,21 @@ fn assets() -> HashMap<String, String> {
 }
 
 /// The records: on PostgreSQL where its address is set, otherwise in the data folder.
-fn records(settings: &Settings, folder: &DataFolder, entropy: Arc<SystemEntropy>) -> Arc<dyn Records> {
+fn records(
+    settings: &Settings,
+    folder: &DataFolder,
+    entropy: Arc<SystemEntropy>,
+    is_resident: bool,
+) -> Arc<dyn Records> {
     if !settings.has_shared_records() {
         let options = sqlite::Options { file: Some(folder.join("records.db")), readers: READERS };
         return Arc::new(Sqlite::new(options, entropy));
     }
     let (url, schema) = (settings.get("records").to_owned(), settings.get("records_schema").to_owned());
     let lease_ms = settings.get("records_lease_ms").parse().unwrap_or(LEASE_MS);
-    Arc::new(Postgres::new(postgres::Options { url, schema, connections: CONNECTIONS, lease_ms }, entropy))
+    let connections = if is_resident { CONNECTIONS } else { CONNECTIONS_OF_FUNCTION };
+    let records = Postgres::new(postgres::Options { url, schema, connections, lease_ms }, entropy);
+    Arc::new(if is_resident { records } else { records.deaf() })
 }
 
 /// Reads the key that signs passes, or makes it the first time. Its id is another one with every start: which passes were

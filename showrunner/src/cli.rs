@@ -113,6 +113,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Be a function on AWS Lambda: what the program does without a command where AWS_LAMBDA_RUNTIME_API is set
+    Lambda(Lambda),
     /// Simulate the payment service on this machine, with everything that can go wrong
     PaymentsSimulator(PaymentsSimulator),
     /// Make a channel
@@ -127,6 +129,15 @@ pub(crate) enum Command {
     },
     /// Make an owner of a channel; without --password one is made up and shown once
     Owner(Owner),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Lambda {
+    #[command(flatten)]
+    folder: Folder,
+    /// Keep the records in the data folder all the same: they are gone with this process, and no other sees them
+    #[arg(long)]
+    pub(crate) dev_single: bool,
 }
 
 #[derive(Args, Debug)]
@@ -541,7 +552,9 @@ pub(crate) enum Format {
 impl Cli {
     fn folder(&self) -> Option<&Folder> {
         match &self.command {
-            Command::Up(Up { folder, .. }) | Command::Config { folder } => Some(folder),
+            Command::Up(Up { folder, .. }) | Command::Lambda(Lambda { folder, .. }) | Command::Config { folder } => {
+                Some(folder)
+            }
             Command::Tenant { folder, .. } | Command::Owner(Owner { folder, .. }) => Some(folder),
             Command::Queues(how) | Command::Schedules(how) => Some(&how.folder),
             Command::Invocations(Invocations { how, .. }) | Command::Invocation { how, .. } => Some(&how.folder),

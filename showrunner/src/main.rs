@@ -13,6 +13,7 @@ mod explain;
 mod forgetting;
 mod gate;
 mod invocations;
+mod lambda;
 mod log;
 mod manual;
 mod map;
@@ -39,7 +40,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(words());
     match run(&cli) {
         Ok(code) => code,
         Err(fault) => {
@@ -47,6 +48,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The words of the command line. Where the program is started as a function there may be none: then it is one.
+fn words() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let is_option = |word: &OsString| word.to_string_lossy().starts_with('-');
+    if std::env::var_os(lambda::RUNTIME_API).is_some() && words.iter().skip(1).all(is_option) {
+        words.insert(1.min(words.len()), "lambda".into());
+    }
+    words
 }
 
 /// Says what is wrong, in words, on standard error.
@@ -80,6 +91,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         Command::Up(arguments) => {
             log::start(&settings)?;
             block_on(up::run(&settings, arguments))?;
+        }
+        Command::Lambda(arguments) => {
+            log::start(&settings)?;
+            block_on(lambda::run(&settings, arguments))?;
         }
         Command::PaymentsSimulator(arguments) => block_on(payments_simulator::run(arguments))?,
         Command::Queues(how) => print(&operate(&settings, &Operate::Queues, how)?),

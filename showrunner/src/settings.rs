@@ -3,6 +3,7 @@
 use crate::cost::read_memory;
 use crate::log::read_filter;
 use callboard::{Fault, Service, Values};
+use callboard_gateways::lambda::Routes;
 use callboard_handlers::Collector;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -88,6 +89,22 @@ const OWN: &[Own] = &[
     own("tokens.algorithms", "RS256,ES256,EdDSA", "algorithms they may be signed with, of RS256, ES256, EdDSA, HS256"),
     own("tokens.leeway_s", "30", "how far the clock of their issuer may be away"),
     own("tokens.age_max_s", "3600", "how old a token may be, however long it says that it lasts"),
+    own(
+        "lambda_sources",
+        "",
+        "on AWS Lambda: what events of which source are for, a line or `;` each, such as `arn:aws:sqs:*:*:letters post /letters in demo`",
+    ),
+    own(
+        "lambda_wake",
+        "",
+        "on AWS Lambda: the queue of SQS whose messages invoke this function; with several functions `SERVICE,SERVICE=ADDRESS` each, \
+         separated by spaces; without one, waiting work is done before the answer",
+    ),
+    own(
+        "lambda_media_origin",
+        "",
+        "on AWS Lambda: where media is served from storage, such as `https://media.example.org`",
+    ),
     own("proxies", "", "IP addresses whose X-Forwarded-* headers are believed, separated by commas"),
 ];
 
@@ -309,6 +326,12 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
         "tokens.leeway_s" | "tokens.age_max_s" => {
             let is_time = value.parse::<i64>().is_ok_and(|seconds| (0..=31_536_000).contains(&seconds));
             refuse_unless(is_time, "write 0 to 31536000 seconds")
+        }
+        "lambda_sources" => Routes::parse(value).map(drop),
+        "lambda_wake" => crate::lambda::read_queues(value, services).map(drop),
+        "lambda_media_origin" => {
+            let is_origin = value.is_empty() || (value.starts_with("https://") && !value.ends_with('/'));
+            refuse_unless(is_origin, "write `https://` and a host, without a `/` at the end")
         }
         "proxies" => read_addresses(value).map(drop),
         "otlp_endpoint" if !value.is_empty() => Collector::read(value, "", 1.0).map(drop),

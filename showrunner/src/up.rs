@@ -122,7 +122,7 @@ fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
     Fault::unavailable("listen.taken", format!("cannot listen on {listen}: {what}"))
 }
 
-fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
+pub(crate) fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
     let default = Some(Tenant::new(settings.get("tenant")));
     let mut options = HttpOptions::new(Tenants::Resolved { default, suffix: settings.get("platform").to_owned() });
     options.pages = Some(Pages { fault: Uri::parse("/fault")?, sign_in: Uri::parse("/sign-in")? });

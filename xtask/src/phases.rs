@@ -210,7 +210,7 @@ fn run_tests_on_postgres(project: &Project, output: &Output) -> Result<(), Strin
 /// Tests about records that are files.
 const ON_FILES_ONLY: [&str; 2] = ["disk::", "full::"];
 /// Tests about records that several processes share.
-const ON_POSTGRES_ONLY: [&str; 1] = ["nodes::"];
+const ON_POSTGRES_ONLY: [&str; 2] = ["functions::", "nodes::"];
 /// The test that restarts the server.
 const RESTARTING: &str = "nodes::a_database_that_restarts_under_load_loses_nothing";
 

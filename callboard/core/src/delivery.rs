@@ -24,12 +24,30 @@ impl Host {
         }
     }
 
+    /// How long the target of a delivery says that it needs, in milliseconds.
+    pub fn needs_ms(&self, delivery: &Delivery) -> u64 {
+        match self.inner.space.target(&delivery.target) {
+            Some(Target::Flow(at)) => self.flow_needs_ms(at),
+            Some(Target::Binding(at)) => self.inner.space.binding(at).1.needs_ms,
+            _ => 0,
+        }
+    }
+
     /// Runs the target of a queued message; its commit settles the message.
     ///
     /// # Errors
     /// Why it failed: give it to [`Host::fail`].
     pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Fault> {
-        self.deliver_as(delivery, Some(delivery.settle)).await
+        let timeout_ms = i64::try_from(self.timeout_ms(delivery)).unwrap_or(i64::MAX);
+        self.deliver_by(delivery, self.inner.ports.clock.now_ms().saturating_add(timeout_ms)).await
+    }
+
+    /// As [`Host::deliver`], where this process ends or is stopped at a time, in Unix milliseconds.
+    ///
+    /// # Errors
+    /// As [`Host::deliver`]; `deadline.short` where its target needs longer than that. Nothing was begun then.
+    pub async fn deliver_by(&self, delivery: &Delivery, deadline_ms: i64) -> Result<(), Fault> {
+        self.deliver_as(delivery, Some(delivery.settle), Some(deadline_ms)).await
     }
 
     /// Runs a binding of this process for an event of the log; nothing is settled.
@@ -37,10 +55,15 @@ impl Host {
     /// # Errors
     /// Why it failed.
     pub async fn deliver_here(&self, delivery: &Delivery) -> Result<(), Fault> {
-        self.deliver_as(delivery, None).await
+        self.deliver_as(delivery, None, None).await
     }
 
-    async fn deliver_as(&self, delivery: &Delivery, settle: Option<Settle>) -> Result<(), Fault> {
+    async fn deliver_as(
+        &self,
+        delivery: &Delivery,
+        settle: Option<Settle>,
+        deadline_ms: Option<i64>,
+    ) -> Result<(), Fault> {
         let envelope = &delivery.envelope;
         if envelope.hops > HOPS_MAX {
             let message = format!("messages cause each other in a loop: this is the {}th in a row", envelope.hops);
@@ -66,7 +89,9 @@ impl Host {
                 Call { service: at.service, function, binding, settle, step: None, flow: None }
             }
             Target::Flow(at) => {
-                let msg = self.delivered(delivery, self.unstow(envelope).await?);
+                let mut msg = self.delivered(delivery, self.unstow(envelope).await?);
+                msg.head_mut().deadline_ms = deadline_ms;
+                self.check_time(self.needs_ms(delivery), &msg.head)?;
                 return self.deliver_flow(delivery, at, msg).await;
             }
             Target::Due { service, schedule } => {
@@ -82,7 +107,10 @@ impl Host {
         if let Some(binding) = call.binding {
             msg.params = binding.pattern.params(&msg.uri);
         }
-        msg.head_mut().principal = Principal::Service(space.services[call.service].name.into());
+        let head = msg.head_mut();
+        head.principal = Principal::Service(space.services[call.service].name.into());
+        head.deadline_ms = deadline_ms;
+        self.check_time(call.binding.map_or(0, |binding| binding.needs_ms), &msg.head)?;
         self.execute(call, msg).await.map(drop)
     }
 

@@ -39,6 +39,12 @@ impl Env {
         self.open.now_ms()
     }
 
+    /// How long whoever waits for this goes on waiting, in milliseconds; none where nobody said.
+    pub fn remaining_ms(&self) -> Option<u64> {
+        let left_ms = self.head.deadline_ms?.saturating_sub(self.now_ms());
+        Some(u64::try_from(left_ms).unwrap_or(0))
+    }
+
     /// A new id, sorting after those made before.
     pub fn id(&self) -> Id {
         self.open.id()

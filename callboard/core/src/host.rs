@@ -17,6 +17,7 @@ use crate::{Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, N
 use crate::{LiveMessage, Privileges, SigningKey, Space, Tenant, Uri, event, fill_slots};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a function runs again because an expectation failed.
@@ -47,9 +48,20 @@ pub(crate) struct Inner {
     pub(crate) log_end: Mutex<i64>,
     pub(crate) invocations: Log,
     last_id: Mutex<(i64, u16)>,
+    /// How many batches this process has committed.
+    pub(crate) commits: AtomicU64,
 }
 
 impl Inner {
+    /// Commits, and counts it.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let committed = self.ports.records.commit(commit).await;
+        if committed.is_ok() {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
+        committed
+    }
+
     /// A new id, sorting after every one made before in this process: within a millisecond a counter takes the first
     /// twelve random bits.
     pub(crate) fn id(&self) -> Id {
@@ -202,6 +214,7 @@ impl HostBuilder {
             denials: Denials::default(),
             observed: Observed::default(),
             last_id: Mutex::default(),
+            commits: AtomicU64::new(0),
         };
         let host = Host { inner: Arc::new(inner) };
         host.plan_schedules().await?;
@@ -248,6 +261,11 @@ impl Host {
     /// The application's own tenant, whose owners are the operators.
     pub fn home(&self) -> &Tenant {
         &self.inner.home
+    }
+
+    /// How many batches this process has committed since it began: where it is more than before, something may wait.
+    pub fn commits(&self) -> u64 {
+        self.inner.commits.load(Ordering::Relaxed)
     }
 
     /// The engines.
@@ -314,6 +332,7 @@ impl Host {
                 format!("send at most {most} bytes; this is {}", msg.data.bytes.len()),
             ));
         }
+        self.check_time(binding.needs_ms, &msg.head)?;
         msg.params = binding.pattern.params(&msg.uri);
         let call = Call {
             service: at.service,
@@ -324,6 +343,17 @@ impl Host {
             flow: None,
         };
         self.execute(call, msg).await
+    }
+
+    /// Refuses what cannot finish before its caller stops waiting.
+    pub(crate) fn check_time(&self, needs_ms: u64, head: &Head) -> Result<(), Fault> {
+        let Some(deadline_ms) = head.deadline_ms.filter(|_| needs_ms > 0) else { return Ok(()) };
+        let left_ms = deadline_ms.saturating_sub(self.inner.ports.clock.now_ms()).max(0);
+        if left_ms.unsigned_abs() >= needs_ms {
+            return Ok(());
+        }
+        let message = format!("this needs {needs_ms} ms and {left_ms} ms are left; nothing was begun, so try again");
+        Err(Fault::unavailable("deadline.short", message))
     }
 
     fn nothing_at(&self, head: &Head) -> Fault {
@@ -384,7 +414,7 @@ impl Host {
                 once.answer = kept(&reply);
                 commit.once = Some(once.clone());
             }
-            let committing = self.inner.ports.records.commit(commit);
+            let committing = self.inner.commit(commit);
             match open.timed(Dependency::Records, committing).await {
                 Ok(committed) => {
                     self.announce(&msg.head, &mut reply.effects, &committed);

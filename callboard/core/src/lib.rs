@@ -29,6 +29,7 @@ pub mod outside;
 mod pattern;
 pub mod policy;
 pub mod ports;
+mod publish;
 mod reply;
 mod schedule;
 mod secret;

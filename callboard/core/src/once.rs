@@ -28,7 +28,13 @@ impl Host {
     /// What is remembered of a message, where it may come again. Without somebody whose key it is there is none: strangers could
     /// read each other's answers.
     pub(crate) fn once(&self, service: &'static str, binding: Option<&Binding>, msg: &Msg) -> Option<Once> {
-        let key = msg.idempotency_key.as_ref().filter(|_| !msg.kind.is_safe())?;
+        let binding = binding.filter(|_| !msg.kind.is_safe())?;
+        self.once_as(binding_name(service, binding), msg)
+    }
+
+    /// As [`Host::once`], for what has this name.
+    pub(crate) fn once_as(&self, target: String, msg: &Msg) -> Option<Once> {
+        let key = msg.idempotency_key.as_ref()?;
         let principal = match &msg.principal {
             Principal::Nobody => return None,
             Principal::Person { id, .. } => format!("person {id}"),
@@ -40,7 +46,6 @@ impl Host {
             hash.update(part);
         }
         let input = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let target = binding_name(service, binding?);
         let key = OnceKey { tenant: msg.tenant.clone(), principal, target, key: key.to_string() };
         Some(Once { key, input, answer: None })
     }

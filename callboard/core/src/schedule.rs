@@ -285,7 +285,7 @@ impl Host {
             is_passing: false,
             now_ms,
         };
-        match self.inner.ports.records.commit(commit).await {
+        match self.inner.commit(commit).await {
             Ok(_) | Err(CommitError::Stale | CommitError::Late) => Ok(()),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             Err(CommitError::Retry | CommitError::Seen) => Err(Fault::bug("a schedule has no expectation")),

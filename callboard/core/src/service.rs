@@ -66,6 +66,8 @@ pub struct Binding {
     pub is_every_node: bool,
     /// What it says of the wire beside its types.
     pub notes: Notes,
+    /// How long it needs to finish; where less time is left it is not begun.
+    pub needs_ms: u64,
     pub(crate) function: Erased,
 }
 
@@ -226,6 +228,7 @@ impl Service {
                 takes_secrets: false,
                 is_every_node: false,
                 notes: Notes::default(),
+                needs_ms: 0,
                 function: erase_called(function),
             }),
             Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
@@ -282,6 +285,13 @@ impl Service {
     #[must_use]
     pub fn every_node(self) -> Self {
         self.last(|binding| binding.is_every_node = true)
+    }
+
+    /// The last row needs so long to finish: where its caller stops waiting sooner it is refused before it begins, so that
+    /// nothing is left half done outside.
+    #[must_use]
+    pub fn needs_ms(self, time_ms: u64) -> Self {
+        self.last(|binding| binding.needs_ms = time_ms)
     }
 
     /// Events of this kind that the service publishes are kept so many days in the log.

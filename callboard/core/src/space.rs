@@ -173,6 +173,17 @@ impl Space {
         self.targets.get(name).copied()
     }
 
+    /// Names of everything that queued messages of these services are for.
+    pub fn targets_of(&self, is_of: impl Fn(&str) -> bool) -> Vec<String> {
+        let service_of = |target: &Target| match target {
+            Target::Binding(at) => at.service,
+            Target::Flow(at) => at.service,
+            Target::Tick { service, .. } | Target::Due { service, .. } => *service,
+        };
+        let found = self.targets.iter().filter(|(_, target)| is_of(self.services[service_of(target)].name));
+        found.map(|(name, _)| name.clone()).collect()
+    }
+
     /// The resource calls (not pages) that some binding answers on a URI.
     pub fn kinds_at(&self, uri: &Uri) -> Vec<Kind> {
         let all = [Kind::Get, Kind::Post, Kind::Put, Kind::Patch, Kind::Delete];

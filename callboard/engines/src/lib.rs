@@ -1,6 +1,6 @@
 //! Engines behind the ports of `callboard`: records and the delivery kernel on SQLite or PostgreSQL, blobs on local files, live
-//! messages in the process, clock, randomness, programs of this machine, calls to
-//! other systems and recordings of invocations. No business rule, no gateway.
+//! messages in the process, clock, randomness, programs of this machine, calls to other systems, recordings of invocations, and
+//! what wakes a process that is not resident. No business rule, no gateway.
 
 pub mod blobs;
 pub mod clock;
@@ -13,3 +13,4 @@ pub mod outside;
 pub mod postgres;
 pub mod recordings;
 pub mod sqlite;
+pub mod wakes;

@@ -30,5 +30,6 @@
 
 pub mod http;
 mod intake;
+pub mod lambda;
 pub mod local;
 pub mod socket;

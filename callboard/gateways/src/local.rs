@@ -2,7 +2,7 @@
 
 use crate::intake::{self, Halt, is_opaque};
 use bytes::Bytes;
-use callboard::{Answer, AnswerBody, Data, Fault, Host, Kind, Outcome, Principal, Tenant, Uri};
+use callboard::{Answer, AnswerBody, Data, Fault, Host, KEY_BYTES_MAX, Kind, Outcome, Principal, Tenant, Uri};
 use futures_util::StreamExt;
 use hyper::StatusCode;
 use std::io::Write;
@@ -107,6 +107,8 @@ pub async fn run(host: &Host, call: Call, out: &mut (dyn Write + Send)) -> std::
     let head = msg.head_mut();
     head.source = "cli".into();
     head.principal = call.principal;
+    let key = call.meta.iter().find(|(name, _)| name == "idempotency-key").map(|(_, key)| key.as_str());
+    head.idempotency_key = key.filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len())).map(Into::into);
     head.meta = call.meta.into_iter().map(|(name, value)| (name.into(), value)).collect();
     let opaque = is_opaque(&call.data.media_type).then_some(call.data.bytes.clone());
     msg.data = if opaque.is_some() { Data::EMPTY } else { call.data };

@@ -1,6 +1,9 @@
 //! Starts that cannot be: what keeps the server from starting is said in words, with what to do.
 
 use crate::channel::{Channel, complaint, showrunner};
+use crate::functions::request;
+use crate::runtime::Function;
+use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
@@ -92,4 +95,15 @@ fn settings_that_are_wrong_are_named() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(words), "{said}");
     }
+}
+
+#[test]
+fn a_function_without_shared_records_says_so_unless_it_is_only_tried() {
+    let mut function = Function::begin(&[], std::iter::empty());
+    let said = function.refusal();
+    assert_eq!(said["errorType"], "lambda.records");
+    assert!(said["errorMessage"].as_str().unwrap().contains("--dev-single"), "{said}");
+    let mut single = Function::begin(&["--dev-single"], std::iter::empty());
+    let answer = single.invoke(&request("GET", "/api/series", "", &Value::Null)).unwrap();
+    assert_eq!(answer["body"], "{\"items\":[],\"next\":null}");
 }

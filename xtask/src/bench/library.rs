@@ -24,6 +24,11 @@ pub(crate) fn http(site: &Site) -> Result<Vec<Row>, String> {
     measure(site, "http")
 }
 
+/// An event of AWS beside lambda_http.
+pub(crate) fn invoke(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "invoke")
+}
+
 /// A segment beside nginx.
 pub(crate) fn segment(site: &Site) -> Result<Vec<Row>, String> {
     measure(site, "segment")

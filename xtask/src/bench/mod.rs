@@ -78,6 +78,7 @@ const FIGURES: &[(&str, bool, Figure)] = &[
     ("dispatch", false, library::dispatch),
     ("commits", false, library::commits),
     ("http", false, library::http),
+    ("invoke", false, library::invoke),
     ("segment", false, library::segment),
     ("flows", false, library::flows),
     ("flows-postgres", false, library::flows_on_postgres),

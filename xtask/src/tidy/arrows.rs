@@ -31,9 +31,9 @@ fn arrows_of(folder: &str) -> Option<Arrows> {
     let arrows = match folder {
         "callboard/core" | "xtask" => Arrows { ships: &[], tests: &[] },
         "callboard/engines" | "callboard/policy" => Arrows { ships: &["callboard"], tests: &[] },
-        "callboard/handlers" | "callboard/gateways" | "callboard/hosts" => {
-            Arrows { ships: &["callboard"], tests: &["callboard-bench"] }
-        }
+        "callboard/handlers" | "callboard/hosts" => Arrows { ships: &["callboard"], tests: &["callboard-bench"] },
+        // A gateway is tested with what stands between it and a function.
+        "callboard/gateways" => Arrows { ships: &["callboard"], tests: &["callboard-bench", "callboard-handlers"] },
         // Its figures measure the whole pipeline, which begins at the gateway.
         "callboard/bench" => {
             let tests = &["callboard-gateways", "callboard-handlers"];

@@ -12,6 +12,7 @@ mod flows;
 mod hello;
 mod http;
 mod idle;
+mod invoke;
 mod load;
 mod records;
 mod segment;
@@ -25,10 +26,11 @@ use std::process::ExitCode;
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, String>;
 
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("dispatch", dispatch::measure),
     ("commits", commits::measure),
     ("http", http::measure),
+    ("invoke", invoke::measure),
     ("segment", segment::measure),
     ("flows", flows::measure),
     ("flows-postgres", flows::measure_on_postgres),

@@ -2,6 +2,7 @@
 
 mod commits;
 mod dead;
+mod deadlines;
 mod delivery;
 mod flows;
 mod full;

@@ -58,6 +58,8 @@ pub struct StepRow {
     pub heartbeat_ms: Option<u64>,
     /// How long all attempts together may take, in milliseconds.
     pub step_timeout_ms: Option<u64>,
+    /// How long an attempt needs to finish; where less time is left it is not begun.
+    pub needs_ms: u64,
     /// When a wait or a pause ends, in milliseconds.
     pub expires_ms: Option<u64>,
     /// How it is undone.

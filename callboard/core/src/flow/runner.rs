@@ -7,7 +7,7 @@ use super::{
 use crate::host::Call;
 use crate::invocation::Open;
 use crate::ports::{Commit, CommitError, DeadReason, Delivery, Fate, Settle};
-use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, RUN_KEY_BYTES_MAX, Retry, WaitName};
+use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, RUN_KEY_BYTES_MAX, Retry, Start, WaitName};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -38,6 +38,13 @@ impl Host {
         match at.what {
             What::Step { step, .. } => self.flow_at(at).steps[step].timeout_ms,
             What::Timer | What::Turn => 60_000,
+        }
+    }
+
+    pub(crate) fn flow_needs_ms(&self, at: FlowTarget) -> u64 {
+        match at.what {
+            What::Step { step, part: Part::Do } => self.flow_at(at).steps[step].needs_ms,
+            What::Step { .. } | What::Timer | What::Turn => 0,
         }
     }
 
@@ -145,7 +152,7 @@ impl Host {
             is_passing: false,
             now_ms: self.inner.ports.clock.now_ms(),
         };
-        match self.inner.ports.records.commit(commit).await {
+        match self.inner.commit(commit).await {
             Ok(_) => Ok(true),
             Err(CommitError::Stale | CommitError::Late) => Ok(false),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
@@ -241,20 +248,7 @@ impl Host {
         let mut moves = Vec::new();
         for start in &effects.starts {
             let flow = find(start.flow)?;
-            let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer)).cloned();
-            let entity = entity.map(|mut value| {
-                // The same entity has the same name, in whatever order its fields were written.
-                value.sort_all_objects();
-                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-            });
-            let longest = start.key.len().max(entity.as_ref().map_or(0, String::len));
-            if longest > RUN_KEY_BYTES_MAX {
-                let message = format!(
-                    "what flow {} is about is named in {longest} bytes; use at most {RUN_KEY_BYTES_MAX}",
-                    start.flow
-                );
-                return Err(Fault::bad_input("flow.key", message));
-            }
+            let entity = entity_of(flow, start)?;
             moves.push(FlowMove::Start(Box::new(Run {
                 id: self.inner.id(),
                 service: service.name.to_owned(),
@@ -301,6 +295,23 @@ impl Host {
         }
         Ok(moves)
     }
+}
+
+/// What a run is about, as its flow's table says, and whether that and its key are short enough.
+fn entity_of(flow: &Flow, start: &Start) -> Result<Option<String>, Fault> {
+    let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer)).cloned();
+    let entity = entity.map(|mut value| {
+        // The same entity has the same name, in whatever order its fields were written.
+        value.sort_all_objects();
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    });
+    let longest = start.key.len().max(entity.as_ref().map_or(0, String::len));
+    if longest > RUN_KEY_BYTES_MAX {
+        let message =
+            format!("what flow {} is about is named in {longest} bytes; use at most {RUN_KEY_BYTES_MAX}", flow.name);
+        return Err(Fault::bad_input("flow.key", message));
+    }
+    Ok(entity)
 }
 
 fn function(row: &StepRow, part: Part) -> Option<&dyn crate::function::ErasedFunction> {

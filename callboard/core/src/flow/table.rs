@@ -212,6 +212,7 @@ impl Flow {
             timeout_ms: 60_000,
             heartbeat_ms: None,
             step_timeout_ms: None,
+            needs_ms: 0,
             expires_ms: None,
             undo: Undo::Unsaid,
             is_pivot: false,
@@ -296,6 +297,12 @@ impl Flow {
     #[must_use]
     pub fn timeout_ms(self, timeout_ms: u64) -> Self {
         self.last(|step| step.timeout_ms = timeout_ms)
+    }
+
+    /// An attempt of the last step needs so long to finish: where less time is left in this process it is not begun.
+    #[must_use]
+    pub fn needs_ms(self, needs_ms: u64) -> Self {
+        self.last(|step| step.needs_ms = needs_ms)
     }
 
     /// An attempt of the last step that gives no sign of life for so long counts as failed.

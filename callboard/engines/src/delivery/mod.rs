@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use work::Work;
+use work::{Bounds, Work};
 
 /// Longest sleep: a safety net where a wake-up was lost.
 const SLEEP_MS_MAX: i64 = 60_000;
@@ -99,6 +99,48 @@ pub async fn drain(host: &Host) -> Result<usize, Fault> {
             return Ok(delivered);
         }
     }
+}
+
+/// Most messages that a process in a hurry has in work at once.
+const HURRY_MAX: usize = 16;
+/// So much time before its end it takes nothing more.
+const HURRY_END_MS: i64 = 500;
+
+/// Delivers what is due, for a process that is stopped at `end_ms` and runs `whole_ms` when it runs again: nothing of it is left in
+/// work. Messages for `except` are not taken, nor those that cannot finish in time. Gives how many were delivered.
+///
+/// # Errors
+/// The store's fault.
+pub async fn drain_until(host: &Host, except: &[String], end_ms: i64, whole_ms: u64) -> Result<usize, Fault> {
+    let bounds = Bounds { in_work_max: HURRY_MAX, except: except.to_vec(), ends: Some((end_ms, whole_ms)) };
+    let mut work = Work::bounded(host.clone(), bounds);
+    let left = |host: &Host| {
+        let left_ms = end_ms.saturating_sub(HURRY_END_MS).saturating_sub(host.ports().clock.now_ms());
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
+    };
+    let renew_every = Duration::from_millis(host.ports().records.lease_ms().unsigned_abs() / RENEWALS);
+    let mut renewal = tokio::time::interval(renew_every);
+    let mut delivered = 0;
+    while !left(host).is_zero() {
+        let excepted = work.excepted();
+        let taken = work.take().await?;
+        delivered += taken;
+        if work.len() == 0 {
+            // Behind what was given back there may be something that fits.
+            match work.excepted() > excepted {
+                true => continue,
+                false => break,
+            }
+        }
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep(left(host)) => break,
+            _ = renewal.tick() => work.renew().await,
+            () = work.next_done() => {}
+        }
+    }
+    work.finish_within(Duration::ZERO).await;
+    Ok(delivered)
 }
 
 async fn until_due(host: &Host, busy: &[String]) -> Duration {

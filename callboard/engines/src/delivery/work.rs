@@ -24,6 +24,21 @@ pub(super) struct Work {
     tasks: JoinSet<()>,
     claims: HashMap<Id, Claim>,
     by_target: HashMap<String, usize>,
+    bounds: Bounds,
+}
+
+/// What is taken at most, and until when.
+pub(super) struct Bounds {
+    /// Most messages in work at once.
+    pub(super) in_work_max: usize,
+    /// Targets that are not taken.
+    pub(super) except: Vec<String>,
+    /// When this process is stopped, in Unix milliseconds, and how long it runs in all where it does so again.
+    pub(super) ends: Option<(i64, u64)>,
+}
+
+impl Bounds {
+    pub(super) const NONE: Self = Self { in_work_max: IN_WORK_MAX, except: Vec::new(), ends: None };
 }
 
 struct Claim {
@@ -36,7 +51,11 @@ struct Claim {
 
 impl Work {
     pub(super) fn new(host: Host) -> Self {
-        Self { host, tasks: JoinSet::new(), claims: HashMap::new(), by_target: HashMap::new() }
+        Self::bounded(host, Bounds::NONE)
+    }
+
+    pub(super) fn bounded(host: Host, bounds: Bounds) -> Self {
+        Self { host, tasks: JoinSet::new(), claims: HashMap::new(), by_target: HashMap::new(), bounds }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -44,12 +63,13 @@ impl Work {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.tasks.len() >= IN_WORK_MAX
+        self.tasks.len() >= self.bounds.in_work_max
     }
 
     /// Targets that have as many messages in work as they may.
     pub(super) fn busy(&self) -> Vec<String> {
-        self.by_target.iter().filter(|(_, count)| **count >= TARGET_MAX).map(|(target, _)| target.clone()).collect()
+        let full = self.by_target.iter().filter(|(_, count)| **count >= TARGET_MAX).map(|(target, _)| target);
+        full.chain(&self.bounds.except).cloned().collect()
     }
 
     /// Takes what is due and begins it. Gives how many.
@@ -57,17 +77,36 @@ impl Work {
         if self.is_full() {
             return Ok(0);
         }
-        let free = IN_WORK_MAX - self.tasks.len();
+        let free = self.bounds.in_work_max - self.tasks.len();
         let now_ms = self.host.ports().clock.now_ms();
         let deliveries = self.host.ports().records.claim(free, &self.busy(), now_ms).await?;
-        let count = deliveries.len();
+        let mut begun = 0;
         for delivery in deliveries {
+            if self.is_too_long(&delivery, now_ms) {
+                self.bounds.except.push(delivery.target.clone());
+                self.host.ports().records.fail(delivery.settle, Fate::Release, now_ms).await?;
+                continue;
+            }
             *self.by_target.entry(delivery.target.clone()).or_default() += 1;
+            begun += 1;
             let (settle, target) = (delivery.settle, delivery.target.clone());
-            let task = self.tasks.spawn(handle(self.host.clone(), delivery));
+            let task =
+                self.tasks.spawn(handle(self.host.clone(), delivery, self.bounds.ends.map(|(end_ms, _)| end_ms)));
             self.claims.insert(task.id(), Claim { settle, target, task, lost_ms: None });
         }
-        Ok(count)
+        Ok(begun)
+    }
+
+    /// For how many targets nothing is taken.
+    pub(super) fn excepted(&self) -> usize {
+        self.bounds.except.len()
+    }
+
+    /// Whether it cannot finish any more, and another time of this process would be long enough.
+    fn is_too_long(&self, delivery: &Delivery, now_ms: i64) -> bool {
+        let Some((end_ms, whole_ms)) = self.bounds.ends else { return false };
+        let needs_ms = self.host.needs_ms(delivery);
+        needs_ms <= whole_ms && end_ms.saturating_sub(now_ms) < i64::try_from(needs_ms).unwrap_or(i64::MAX)
     }
 
     /// Waits until one is done, and notes whatever else is done by then; for ever where nothing is in work.
@@ -118,16 +157,21 @@ impl Work {
     }
 
     /// Lets what is in work finish for a moment, and gives the rest back untried.
-    pub(super) async fn finish(mut self) {
+    pub(super) async fn finish(self) {
+        self.finish_within(GRACE).await;
+    }
+
+    /// As [`Work::finish`], after another moment.
+    pub(super) async fn finish_within(mut self, grace: Duration) {
         let all_done = async {
             while self.len() > 0 {
                 self.next_done().await;
             }
         };
-        if tokio::time::timeout(GRACE, all_done).await.is_ok() {
+        if tokio::time::timeout(grace, all_done).await.is_ok() {
             return;
         }
-        tracing::info!(messages.dropped = self.len(), "what is still in work begins anew at the next start");
+        tracing::info!(messages.dropped = self.len(), "what is still in work begins anew");
         self.tasks.shutdown().await;
         let now_ms = self.host.ports().clock.now_ms();
         for claim in self.claims.values() {
@@ -158,8 +202,14 @@ fn words(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }
 
-async fn handle(host: Host, delivery: Delivery) {
-    let Err(fault) = attempt(&host, &delivery, host.deliver(&delivery)).await else { return };
+async fn handle(host: Host, delivery: Delivery, end_ms: Option<i64>) {
+    let work = async {
+        match end_ms {
+            Some(end_ms) => host.deliver_by(&delivery, end_ms).await,
+            None => host.deliver(&delivery).await,
+        }
+    };
+    let Err(fault) = attempt(&host, &delivery, work).await else { return };
     complain(&delivery, &fault);
     if let Err(fault) = host.fail(&delivery, &fault).await {
         tracing::error!(

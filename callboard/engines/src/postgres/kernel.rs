@@ -90,7 +90,10 @@ impl Postgres {
         let next_ms = rows.pop().and_then(|row| row.get(1));
         let deliveries = rows.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
         let has_taken_all = (1..limit.min(TARGET_MAX)).contains(&deliveries.len());
-        *self.looked.last() = Some(Look { changes, busy: busy.to_vec(), next_ms, has_taken_all });
+        // Who does not listen hears of nothing, and so knows nothing.
+        if !self.is_deaf {
+            *self.looked.last() = Some(Look { changes, busy: busy.to_vec(), next_ms, has_taken_all });
+        }
         let mut in_work = self.in_work.all();
         for Delivery { settle, target, .. } in &deliveries {
             in_work.insert((settle.lane, settle.epoch), target.clone());

@@ -57,6 +57,7 @@ pub struct Postgres {
     in_work: kernel::InWork,
     looked: kernel::Looked,
     open: OnceLock<Open>,
+    is_deaf: bool,
 }
 
 struct Open {
@@ -85,7 +86,15 @@ impl Postgres {
             in_work: kernel::InWork::default(),
             looked: kernel::Looked::default(),
             open: OnceLock::new(),
+            is_deaf: false,
         }
+    }
+
+    /// Neither listens to other processes nor tells them: for a process that is not resident, and is woken in another way.
+    #[must_use]
+    pub fn deaf(mut self) -> Self {
+        self.is_deaf = true;
+        self
     }
 
     /// The query plan of a statement of a service for values that are not known: for tests that no list scans a table.
@@ -130,7 +139,9 @@ impl Postgres {
         schema::check(lease.session(), &space).await?;
         lease.give_back();
         let mut listening = JoinSet::new();
-        listening.spawn(self.wake.clone().run(pool.shared_target()));
+        if !self.is_deaf {
+            listening.spawn(self.wake.clone().run(pool.shared_target()));
+        }
         let statements = Statements::new(&space);
         let open = Open { pool, space, statements, entropy: self.entropy.clone(), _listening: listening };
         self.open.set(open).map_err(|_| Fault::bug("the records were opened twice"))

@@ -25,8 +25,48 @@ impl Body {
         Self(Kind::Memory(Some(bytes.into()).filter(|bytes| !bytes.is_empty())))
     }
 
+    /// The bytes, where they are in memory; otherwise the body as it was.
+    pub(crate) fn into_memory(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Memory(bytes) => Ok(bytes.unwrap_or_default()),
+            Kind::Stream(_) => Err(self),
+        }
+    }
+
     pub(crate) fn stream(body: axum::body::Body) -> Self {
         Self(Kind::Stream(body))
+    }
+}
+
+/// The body of a request.
+pub(crate) enum Received {
+    /// As it comes in over a connection.
+    Coming(Incoming),
+    /// Whole, from somebody who read it before.
+    Whole(Bytes),
+}
+
+impl Received {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Coming(body) => body.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn least_bytes(&self) -> u64 {
+        match self {
+            Self::Coming(body) => body.size_hint().lower(),
+            Self::Whole(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Its size, where that is known.
+    pub(crate) fn size_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Coming(body) => body.size_hint().exact(),
+            Self::Whole(bytes) => Some(bytes.len() as u64),
+        }
     }
 }
 
@@ -61,7 +101,11 @@ impl hyper::body::Body for Body {
 pub(crate) struct Broken;
 
 /// The next bytes of a body that is being received; none at its end.
-pub(crate) async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Broken> {
+pub(crate) async fn next(body: &mut Received) -> Result<Option<Bytes>, Broken> {
+    let body = match body {
+        Received::Coming(body) => body,
+        Received::Whole(bytes) => return Ok(Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty())),
+    };
     loop {
         match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
             None => return Ok(None),
@@ -76,13 +120,13 @@ pub(crate) async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Broken> {
 }
 
 /// A whole body of at most so many bytes.
-pub(crate) async fn read(mut body: Incoming, bytes_max: usize, timeout_ms: u64) -> Result<Bytes, Fault> {
-    if body.is_end_stream() {
+pub(crate) async fn read(mut body: Received, bytes_max: usize, timeout_ms: u64) -> Result<Bytes, Fault> {
+    if body.is_over() {
         return Ok(Bytes::new());
     }
     let slow = || Fault::bad_input("body.slow", format!("send the whole body within {} s", timeout_ms / 1000));
     let timeout = Duration::from_millis(timeout_ms);
-    if body.size_hint().lower() > bytes_max as u64 {
+    if body.least_bytes() > bytes_max as u64 {
         discard(body).await;
         return Err(too_large(bytes_max));
     }
@@ -93,7 +137,7 @@ pub(crate) async fn read(mut body: Incoming, bytes_max: usize, timeout_ms: u64) 
     result
 }
 
-async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+async fn collect(body: &mut Received, bytes_max: usize) -> Result<Bytes, Fault> {
     let mut whole = BytesMut::new();
     let mut first = None;
     while let Some(bytes) = next(body).await.map_err(|Broken| broken())? {
@@ -113,7 +157,7 @@ async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault> 
 
 /// Reads a little more of a body that is not wanted, so that the sender gets to see the answer instead of a broken
 /// connection. A sender that pauses has seen it, or waits for it.
-pub(crate) async fn discard(mut body: Incoming) {
+pub(crate) async fn discard(mut body: Received) {
     let mut left = 4_usize << 20;
     while let Ok(Ok(Some(bytes))) = tokio::time::timeout(Duration::from_millis(200), next(&mut body)).await {
         left = left.saturating_sub(bytes.len());

@@ -98,7 +98,7 @@ impl Gateway {
         // Before asking, so that nothing that happens after the answer is missed.
         let live = self.host.ports().live.subscribe(&ask.place.tenant, check.uri.clone());
         let id = check.id;
-        self.bounded(self.host.dispatch(check.clone())).await?;
+        self.bounded(ask.outside.answer_timeout_ms, self.host.dispatch(check.clone())).await?;
         check.head_mut().source = callboard::STREAM.into();
         let start = tokio::time::Instant::now() + RECHECK;
         let listening = Listening {

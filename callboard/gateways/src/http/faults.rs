@@ -116,7 +116,7 @@ impl Gateway {
         head.credential = credential.into_secret();
         head.meta.push(("origin".into(), ask.place.origin.clone()));
         head.meta.push(("mount".into(), ask.place.mount.clone()));
-        self.bounded(self.host.dispatch(msg)).await
+        self.bounded(ask.outside.answer_timeout_ms, self.host.dispatch(msg)).await
     }
 }
 

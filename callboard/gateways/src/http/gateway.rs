@@ -1,7 +1,7 @@
 //! The way of a request: where it arrived, which side it is for, the message it becomes, the response its answer becomes.
 
 use super::answer::{Ask, Surface, put_headers, render};
-use super::body::{self, Body};
+use super::body::{self, Body, Received};
 use super::events::{self, Streams};
 use super::media::Markers;
 use super::message::{self, Credential};
@@ -14,12 +14,11 @@ use super::{blob, headers, log, redirect};
 use crate::intake::{Lines, is_opaque};
 use callboard::{Answer, AnswerBody, BlobRef, Data, Fault, Host, Kind, Msg, Tenant, Uri};
 use futures_util::FutureExt;
-use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -68,20 +67,49 @@ impl Gateway {
     }
 
     /// Answers a request.
-    pub(crate) async fn handle(self: &Arc<Self>, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn handle(self: &Arc<Self>, peer: IpAddr, request: Request<Received>) -> Response<Body> {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let (response, tenant) = match self.options.assets.answer(&parts) {
             Some(response) => (response, None),
-            None => self.enter(peer, &parts, body).await,
+            None => {
+                let timeout_ms = self.options.limits.answer_timeout_ms;
+                let outside = Outside::read(&parts, peer, &self.options.proxies, timeout_ms);
+                self.enter(peer, outside, &parts, body).await
+            }
+        };
+        log::write(&parts, tenant.as_ref(), &response, started, self.options.limits.slow_ms);
+        response
+    }
+
+    /// Answers a request of which somebody trusted said where it arrived.
+    pub(crate) async fn handle_from(
+        self: &Arc<Self>,
+        outside: Result<Outside, Fault>,
+        request: Request<Received>,
+    ) -> Response<Body> {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let (response, tenant) = match self.options.assets.answer(&parts) {
+            Some(response) => (response, None),
+            None => {
+                let peer = outside.as_ref().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |outside| outside.address);
+                self.enter(peer, outside, &parts, body).await
+            }
         };
         log::write(&parts, tenant.as_ref(), &response, started, self.options.limits.slow_ms);
         response
     }
 
     /// Finds the place, then the side of the application that answers.
-    async fn enter(self: &Arc<Self>, peer: IpAddr, parts: &Parts, body: Incoming) -> (Response<Body>, Option<Tenant>) {
-        let found = match Outside::read(parts, peer, &self.options.proxies) {
+    async fn enter(
+        self: &Arc<Self>,
+        peer: IpAddr,
+        outside: Result<Outside, Fault>,
+        parts: &Parts,
+        body: Received,
+    ) -> (Response<Body>, Option<Tenant>) {
+        let found = match outside {
             Ok(outside) => {
                 let path = parts.uri.path();
                 let place = Place::find(&self.host, &self.options.tenants, &self.tenants, &outside, path).await;
@@ -116,7 +144,9 @@ impl Gateway {
         outside: Option<Outside>,
         fault: Fault,
     ) -> Response<Body> {
-        let outside = outside.unwrap_or(Outside { origin: String::new(), is_https: false, address: peer });
+        let timeout_ms = self.options.limits.answer_timeout_ms;
+        let nowhere = || Outside::new(String::new(), false, peer, timeout_ms);
+        let outside = outside.unwrap_or_else(nowhere);
         let tenant = match &self.options.tenants {
             Tenants::Only(tenant) | Tenants::Resolved { default: Some(tenant), .. } => tenant.clone(),
             Tenants::Resolved { default: None, .. } => Tenant::new("platform"),
@@ -124,7 +154,7 @@ impl Gateway {
         let id = self.host.message(Kind::Get, Uri::root(), tenant.clone()).id;
         let place = Place {
             tenant,
-            mount: String::new(),
+            mount: outside.mount.clone(),
             origin: outside.origin.clone(),
             is_https: outside.is_https,
             is_shared: false,
@@ -136,7 +166,7 @@ impl Gateway {
         self.refuse(&ask, id, fault).await
     }
 
-    async fn resource(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Incoming) -> Response<Body> {
+    async fn resource(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Received) -> Response<Body> {
         let path = ask.path.strip_prefix("/api").filter(|path| !path.is_empty()).unwrap_or("/");
         let tenant = ask.place.tenant.clone();
         if let Some(wanted) = events::wanted(ask, path) {
@@ -145,13 +175,7 @@ impl Gateway {
             let result = match wanted {
                 Ok((uri, is_subtree)) => {
                     msg.head_mut().uri = uri;
-                    message::fill(
-                        msg.head_mut(),
-                        ask.parts,
-                        ask.place,
-                        credential,
-                        self.options.limits.answer_timeout_ms,
-                    );
+                    message::fill(msg.head_mut(), ask.parts, ask.place, credential, ask.outside.answer_timeout_ms);
                     msg.head_mut().address = Some(ask.outside.address);
                     self.listen(ask, msg, is_subtree).await
                 }
@@ -166,7 +190,7 @@ impl Gateway {
         self.call(ask, kind, path, credential, body).await
     }
 
-    async fn page(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Incoming) -> Response<Body> {
+    async fn page(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Received) -> Response<Body> {
         if let Some(response) = without_last_slash(ask) {
             return response;
         }
@@ -186,7 +210,7 @@ impl Gateway {
         kind: Option<Kind>,
         path: &str,
         credential: Credential,
-        body: Incoming,
+        body: Received,
     ) -> Response<Body> {
         let tenant = ask.place.tenant.clone();
         let uri = Uri::from_encoded(path).map_err(Fault::from);
@@ -212,26 +236,30 @@ impl Gateway {
         ask: &Ask<'_>,
         mut msg: Msg,
         credential: Credential,
-        body: Incoming,
+        body: Received,
     ) -> Result<Response<Body>, Fault> {
-        let limits = &self.options.limits;
+        let (limits, timeout_ms) = (&self.options.limits, ask.outside.answer_timeout_ms);
         let is_safe = msg.kind.is_safe();
         if !is_safe {
             message::check_same_origin(&ask.parts.headers, &credential, ask.outside)?;
         }
-        message::fill(msg.head_mut(), ask.parts, ask.place, credential, limits.answer_timeout_ms);
+        message::fill(msg.head_mut(), ask.parts, ask.place, credential, ask.outside.answer_timeout_ms);
         msg.head_mut().address = Some(ask.outside.address);
-        let binding = self.host.space().binding_for(&msg.kind, &msg.uri).map(|(_, binding)| binding.body_bytes_max);
+        let found = self.host.space().binding_for(&msg.kind, &msg.uri);
+        if found.is_some_and(|(service, _)| !self.options.answers(service.name)) {
+            return Err(Fault::not_found("no_such_uri", format!("there is nothing at {}", msg.uri)));
+        }
+        let binding = found.map(|(_, binding)| binding.body_bytes_max);
         let Some(body_bytes_max) = binding else { return self.unbound(ask, &msg) };
         if is_safe {
             msg.data = message::query_data(ask.parts);
-            let answer = self.bounded(self.host.dispatch(msg)).await?;
+            let answer = self.bounded(timeout_ms, self.host.dispatch(msg)).await?;
             return self.respond(ask, answer).await;
         }
         let media_type = message::media_type(&ask.parts.headers);
         if is_opaque(&media_type) {
             let again = msg.clone();
-            let answer = self.bounded(self.host.dispatch(msg)).await?;
+            let answer = self.bounded(timeout_ms, self.host.dispatch(msg)).await?;
             return match answer.body {
                 AnswerBody::Intake(intake) => self.take_in(ask, again, intake.then, body).await,
                 _ => self.respond(ask, answer).await,
@@ -239,7 +267,7 @@ impl Gateway {
         }
         let bytes = body::read(body, body_bytes_max, limits.body_timeout_ms).await?;
         msg.data = Data { media_type, bytes };
-        let answer = self.bounded(self.host.dispatch(msg)).await?;
+        let answer = self.bounded(timeout_ms, self.host.dispatch(msg)).await?;
         self.respond(ask, answer).await
     }
 
@@ -302,11 +330,14 @@ impl Gateway {
     }
 
     /// Runs a function within the time an answer may take; a panic becomes a fault.
-    pub(crate) async fn bounded(&self, work: impl Future<Output = Result<Answer, Fault>>) -> Result<Answer, Fault> {
+    pub(crate) async fn bounded(
+        &self,
+        timeout_ms: u64,
+        work: impl Future<Output = Result<Answer, Fault>>,
+    ) -> Result<Answer, Fault> {
         let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
         // Most answers are there at once; only what has to wait pays for a timer.
         let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
-        let timeout_ms = self.options.limits.answer_timeout_ms;
         let result = match first {
             Poll::Ready(result) => result,
             Poll::Pending => tokio::time::timeout(Duration::from_millis(timeout_ms), work).await.map_err(|_| {

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn other_sites_are_refused() {
-        let outside = Outside { origin: "http://a.test".into(), is_https: false, address: [127, 0, 0, 1].into() };
+        let outside = Outside::new("http://a.test".into(), false, [127, 0, 0, 1].into(), 1000);
         let cookie = || Credential::Cookie("c".into());
         let check = |pairs: &[(&'static str, &'static str)], credential| {
             check_same_origin(&headers(pairs), &credential, &outside).is_ok()

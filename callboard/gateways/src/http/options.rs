@@ -17,12 +17,27 @@ pub struct HttpOptions {
     pub proxies: Vec<IpAddr>,
     /// Limits.
     pub limits: Limits,
+    /// The services that answer here, where others that run in this process are not for everybody; all where none are named.
+    pub services: Vec<&'static str>,
 }
 
 impl HttpOptions {
     /// Options with the usual limits, without pages, assets or proxies.
     pub fn new(tenants: Tenants) -> Self {
-        Self { tenants, pages: None, assets: Assets::default(), proxies: Vec::new(), limits: Limits::default() }
+        Self {
+            tenants,
+            pages: None,
+            assets: Assets::default(),
+            proxies: Vec::new(),
+            limits: Limits::default(),
+            services: Vec::new(),
+        }
+    }
+}
+
+impl HttpOptions {
+    pub(crate) fn answers(&self, service: &str) -> bool {
+        self.services.is_empty() || self.services.contains(&service)
     }
 }
 

@@ -29,14 +29,22 @@ pub(crate) struct Outside {
     pub(crate) is_https: bool,
     /// The address of the caller, as far as trusted proxies tell.
     pub(crate) address: IpAddr,
+    /// What stands before every path, where the server that sends us requests puts something there.
+    pub(crate) mount: String,
+    /// How long an answer may take.
+    pub(crate) answer_timeout_ms: u64,
 }
 
 impl Outside {
+    pub(crate) fn new(origin: String, is_https: bool, address: IpAddr, answer_timeout_ms: u64) -> Self {
+        Self { origin, is_https, address, mount: String::new(), answer_timeout_ms }
+    }
+
     /// Reads the host and, from a trusted proxy, what it forwards.
     ///
     /// # Errors
     /// `host.wrong`.
-    pub(crate) fn read(parts: &Parts, peer: IpAddr, proxies: &[IpAddr]) -> Result<Self, Fault> {
+    pub(crate) fn read(parts: &Parts, peer: IpAddr, proxies: &[IpAddr], answer_timeout_ms: u64) -> Result<Self, Fault> {
         let is_proxy = !proxies.is_empty() && proxies.contains(&peer);
         let forwarded = |name: &str| parts.headers.get(name).filter(|_| is_proxy).and_then(|value| value.to_str().ok());
         let mut hosts = parts.headers.get_all(HOST).iter();
@@ -58,7 +66,7 @@ impl Outside {
         let chain = forwarded("x-forwarded-for").unwrap_or_default();
         let mut hops = chain.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
         let address = hops.find(|hop| !proxies.contains(hop)).unwrap_or(peer);
-        Ok(Self { origin, is_https, address })
+        Ok(Self::new(origin, is_https, address, answer_timeout_ms))
     }
 
     /// The host's name without its port.
@@ -72,7 +80,7 @@ impl Outside {
 }
 
 /// A name or an address in brackets, then a port where one is named. Nothing else, because pages repeat it in links.
-fn is_host(host: &str) -> bool {
+pub(crate) fn is_host(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, rest)) if address.parse::<Ipv6Addr>().is_ok() => ("", rest),
         Some(_) => return false,
@@ -95,6 +103,11 @@ fn unknown() -> Fault {
 }
 
 impl Place {
+    /// A place behind TLS that is a tenant's own.
+    pub(crate) fn secure(tenant: Tenant) -> Self {
+        Self { tenant, mount: String::new(), origin: String::new(), is_https: true, is_shared: false }
+    }
+
     /// Finds the tenant and the rest of the path behind its mount.
     ///
     /// # Errors
@@ -124,8 +137,9 @@ impl Place {
             let (name, _) = rest.split_once('/').unwrap_or((rest, ""));
             let tenant = cache.by_name(host, name).await?.ok_or_else(unknown)?;
             let (mount, rest) = path.split_at(name.len() + 2);
+            let mount = format!("{}{mount}", outside.mount);
             let is_shared = default.as_ref() != Some(&tenant);
-            let place = Self { mount: mount.to_owned(), is_shared, ..Self::of(tenant, outside) };
+            let place = Self { mount, is_shared, ..Self::of(tenant, outside) };
             return Ok((place, if rest.is_empty() { "/" } else { rest }));
         }
         let tenant = default.clone().ok_or_else(unknown)?;
@@ -136,7 +150,7 @@ impl Place {
     fn of(tenant: Tenant, outside: &Outside) -> Self {
         Self {
             tenant,
-            mount: String::new(),
+            mount: outside.mount.clone(),
             origin: outside.origin.clone(),
             is_https: outside.is_https,
             is_shared: false,
@@ -155,7 +169,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        Outside::read(&parts, [127, 0, 0, 1].into(), proxies).map_err(|fault| fault.code)
+        Outside::read(&parts, [127, 0, 0, 1].into(), proxies, 1000).map_err(|fault| fault.code)
     }
 
     const FORWARDED: [(&str, &str); 4] = [

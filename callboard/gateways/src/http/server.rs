@@ -1,5 +1,6 @@
 //! The listener: connections within their limit and time, and an end that lets finish what runs.
 
+use super::body::Received;
 use super::gateway::Gateway;
 use super::options::{HttpOptions, Limits, Tenants};
 use super::stall::Stalling;
@@ -84,7 +85,7 @@ async fn connect(
     let limits = gateway.options.limits;
     let service = service_fn(move |request| {
         let gateway = gateway.clone();
-        async move { Ok::<_, Infallible>(gateway.handle(address, request).await) }
+        async move { Ok::<_, Infallible>(gateway.handle(address, request.map(Received::Coming)).await) }
     });
     let stream = Stalling::new(stream, Duration::from_millis(limits.stall_timeout_ms));
     let mut connection = pin!(builder(&limits).serve_connection(TokioIo::new(stream), service));

@@ -1,14 +1,13 @@
 //! Requests whose body an answer wants stored: bounded in number, and carried to an end when the connection is gone.
 
 use super::answer::{self, Ask};
-use super::body::{Body, Broken, discard, next};
+use super::body::{Body, Broken, Received, discard, next};
 use super::gateway::Gateway;
 use super::options::Limits;
 use crate::intake::{self, Halt, Interrupted, Source};
 use bytes::Bytes;
 use callboard::{Answer, AnswerBody, Fault, Msg, Outcome, Tenant, Uri};
 use hyper::Response;
-use hyper::body::{Body as _, Incoming};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,13 +39,13 @@ impl Places {
     }
 }
 
-impl Source for Incoming {
+impl Source for Received {
     async fn next(&mut self) -> Result<Option<Bytes>, Interrupted> {
         next(self).await.map_err(|Broken| Interrupted)
     }
 
     fn size_bytes(&self) -> Option<u64> {
-        self.size_hint().exact()
+        Received::size_bytes(self)
     }
 }
 
@@ -58,7 +57,7 @@ impl Gateway {
         ask: &Ask<'_>,
         msg: Msg,
         then: Uri,
-        body: Incoming,
+        body: Received,
     ) -> Result<Response<Body>, Fault> {
         let Some(permit) = self.intakes.enter(&msg.tenant) else {
             let fault = Fault::unavailable("intake.busy", "many uploads are running; continue in a moment");
@@ -73,7 +72,7 @@ impl Gateway {
         answer::render(ask, answer).await
     }
 
-    async fn store_body(&self, msg: Msg, then: &Uri, mut body: Incoming) -> Result<Answer, Fault> {
+    async fn store_body(&self, msg: Msg, then: &Uri, mut body: Received) -> Result<Answer, Fault> {
         let result = self.store_in_turn(msg, then, &mut body).await;
         if result.is_err() {
             discard(body).await;
@@ -81,11 +80,11 @@ impl Gateway {
         result
     }
 
-    async fn store_in_turn(&self, msg: Msg, then: &Uri, body: &mut Incoming) -> Result<Answer, Fault> {
+    async fn store_in_turn(&self, msg: Msg, then: &Uri, body: &mut Received) -> Result<Answer, Fault> {
         let turn = self.lines.enter(&format!("{}{then}", msg.tenant)).await;
         let cause = msg.head.clone();
         // Asked again now that nobody else stores here: the offset that was right before may have been passed since.
-        let mut first = self.bounded(self.host.dispatch(msg)).await?;
+        let mut first = self.bounded(self.options.limits.answer_timeout_ms, self.host.dispatch(msg)).await?;
         let AnswerBody::Intake(intake) = std::mem::replace(&mut first.body, AnswerBody::Nothing) else {
             return Err(Fault::conflict("intake.taken_over", "another connection finished this upload"));
         };

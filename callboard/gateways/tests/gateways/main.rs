@@ -6,6 +6,7 @@ mod blobs;
 mod client;
 mod hall;
 mod intakes;
+mod lambda;
 mod local;
 mod media;
 mod pages;
