@@ -158,7 +158,7 @@ pub(crate) fn service(traffic: Arc<Traffic>) -> Service {
         let traffic = traffic.clone();
         async move { list(&env, &traffic) }
     };
-    Service::new(SERVICE).on(Kind::Get, "/-/traffic", list, Who::SignedIn, Stranger::NotFound)
+    Service::new(SERVICE).on(Kind::Get, "/-/traffic", list, Who::Role("owner"), Stranger::NotFound)
 }
 
 fn list(env: &Env, traffic: &Traffic) -> Result<Reply<Vec<Row>>, Fault> {
