@@ -1,0 +1,3 @@
+//! Functions of callboard in operating-system processes of their own, in any language.
+
+pub mod runtime;
