@@ -30,6 +30,11 @@ impl<'de> Deserialize<'de> for Empty {
 pub trait Function<In, Out, Shape>: Send + Sync + 'static {
     /// Runs it.
     fn call(&self, env: Env, msg: Msg<In>) -> impl Future<Output = Result<Reply<Out>, Fault>> + Send;
+
+    /// Its path in its service, such as `catalogue::series::create`; what is no function of Rust says its own.
+    fn name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
 }
 
 /// Shape of a function of environment and message.
@@ -125,7 +130,7 @@ where
     }
 
     fn name(&self) -> &'static str {
-        std::any::type_name::<F>()
+        self.function.name()
     }
 }
 
