@@ -32,6 +32,7 @@ pub(crate) struct Launch<'a> {
 pub(crate) struct Launched {
     child: Child,
     control: Option<UnixStream>,
+    said: Vec<u8>,
     /// Where it finds the Runtime API.
     pub(crate) listener: Option<tokio::net::TcpListener>,
     pub(crate) stdout: Option<ChildStdout>,
@@ -43,6 +44,16 @@ pub(crate) struct Launched {
 pub(crate) struct Exited {
     pub(crate) code: Option<i32>,
     pub(crate) signal: Option<i32>,
+}
+
+impl std::fmt::Display for Exited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self { signal: Some(signal), .. } => write!(f, "Runtime exited with error: signal {signal}"),
+            Self { code: Some(code), .. } => write!(f, "Runtime exited with error: exit status {code}"),
+            _ => write!(f, "Runtime exited without providing a reason"),
+        }
+    }
 }
 
 /// Starts it.
@@ -77,7 +88,7 @@ pub(crate) async fn launch(mut what: Launch<'_>) -> io::Result<Launched> {
         listener = Some(tokio::net::TcpListener::from_std(handed)?);
     }
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    Ok(Launched { child, control: Some(control), listener, stdout, stderr })
+    Ok(Launched { child, control: Some(control), said: Vec::new(), listener, stdout, stderr })
 }
 
 /// Waits for the word that the process is started, and takes the listener that comes with it.
@@ -98,14 +109,22 @@ async fn receive(control: &UnixStream) -> io::Result<Option<TcpListener>> {
 }
 
 impl Launched {
-    /// Waits for the end of the command.
+    /// Waits for the end of the command. Whoever stops waiting may wait again.
     pub(crate) async fn wait(&mut self) -> Exited {
-        let mut said = Vec::new();
         if let Some(control) = &mut self.control {
             // Where the outer process was killed itself it says nothing.
-            drop(control.take(256).read_to_end(&mut said).await);
+            while let Ok(1..) = control.read_buf(&mut self.said).await {}
         }
-        serde_json::from_slice(&said).unwrap_or_default()
+        serde_json::from_slice(&self.said).unwrap_or_default()
+    }
+
+    /// Whether the command still runs, as far as is known.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        let mut byte = [0];
+        match self.control.as_ref().map(|control| control.try_read(&mut byte)) {
+            Some(Err(error)) => error.kind() == io::ErrorKind::WouldBlock,
+            _ => false,
+        }
     }
 
     /// Id of the outer process, whose descendants are everything that runs for this command.
