@@ -1,8 +1,9 @@
 //! Assembly: which services there are, which engines stand behind them, in one process.
 
+use crate::functions;
 use crate::settings::Settings;
 use callboard::ports::{LEASE_MS, Ports, Records};
-use callboard::{Fault, Host, Service, SigningKey, Tenant, Uri};
+use callboard::{Fault, Host, HostBuilder, Service, SigningKey, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::SystemClock;
 use callboard_engines::entropy::SystemEntropy;
@@ -13,6 +14,7 @@ use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::sqlite::{self, Sqlite};
 use callboard_handlers::{Authenticate, Idempotency};
+use callboard_hosts::Tails;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,6 +66,8 @@ pub(crate) fn chosen_services(settings: &Settings) -> Vec<Service> {
 pub(crate) struct App {
     pub(crate) host: Host,
     pub(crate) folder: DataFolder,
+    /// What functions in processes print, for whoever invokes them.
+    pub(crate) tails: Tails,
 }
 
 /// Opens a data folder that is there already.
@@ -87,6 +91,36 @@ pub(crate) async fn open_existing(settings: &Settings) -> Result<App, Fault> {
 /// # Errors
 /// What is wrong with the folder, the settings or the services.
 pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
+    let mut services = chosen_services(settings);
+    let mut tails = Tails::default();
+    if !settings.get("functions").is_empty() {
+        let functions = functions::load(Path::new(settings.get("functions")), vec![settings.data()]).await?;
+        services.push(functions.service());
+        tails = functions.tails;
+    }
+    let (builder, folder) = begin(settings, services)?;
+    let assets = NAMES
+        .iter()
+        .map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}")))
+        .collect::<HashMap<_, _>>();
+    let builder = builder.tenants(Uri::parse("/tenants")?).handler(Authenticate::new()).handler(Idempotency);
+    let host = builder.assets(assets).key(signing_key(&folder.join("key"))?).build().await?;
+    Ok(App { host, folder, tails })
+}
+
+/// Opens the data folder for functions that run by themselves: nobody signs in, and there are no pages.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_functions(settings: &Settings, services: Vec<Service>) -> Result<App, Fault> {
+    let (builder, folder) = begin(settings, services)?;
+    Ok(App { host: builder.handler(Idempotency).build().await?, folder, tails: Tails::default() })
+}
+
+fn begin(settings: &Settings, mut services: Vec<Service>) -> Result<(HostBuilder, DataFolder), Fault> {
+    if !settings.get("invoke").is_empty() {
+        services.push(callboard_hosts::invoke::service());
+    }
     let folder = DataFolder::open(&settings.data())?;
     let entropy = Arc::new(SystemEntropy::new());
     let ports = Ports {
@@ -98,22 +132,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
         outside: Arc::new(HttpOutside::new()),
     };
-    let assets = NAMES
-        .iter()
-        .map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}")))
-        .collect::<HashMap<_, _>>();
-    let host = Host::builder(ports)
-        .services(chosen_services(settings))
-        .home(Tenant::new(settings.get("tenant")))
-        .tenants(Uri::parse("/tenants")?)
-        .handler(Authenticate::new())
-        .handler(Idempotency)
-        .settings(settings.for_services())
-        .assets(assets)
-        .key(signing_key(&folder.join("key"))?)
-        .build()
-        .await?;
-    Ok(App { host, folder })
+    let builder = Host::builder(ports).services(services).home(Tenant::new(settings.get("tenant")));
+    Ok((builder.settings(settings.for_services()), folder))
 }
 
 /// The records: on PostgreSQL where its address is set, otherwise in the data folder.

@@ -2,13 +2,16 @@
 
 mod app;
 mod call;
+mod cargo;
 mod channels;
 mod cli;
 mod demo;
 mod drawings;
+mod functions;
 mod log;
 mod manual;
 mod map;
+mod new;
 mod operate;
 mod payments_simulator;
 #[cfg(test)]
@@ -26,6 +29,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = callboard_hosts::sandbox::enter() {
+        return code;
+    }
     let cli = Cli::parse();
     match run(&cli) {
         Ok(code) => code,
@@ -63,9 +69,14 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         Command::Config { .. } => print(&config_table(&settings)),
         Command::Map { format } => print(&draw(&settings, *format)?),
         Command::Up(arguments) => {
+            let found = functions::find(&settings, arguments)?;
             log::start(&settings)?;
-            block_on(up::run(&settings, arguments))?;
+            match found {
+                Some(found) => block_on(functions::run(&settings, found))?,
+                None => block_on(up::run(&settings, arguments))?,
+            }
         }
+        Command::New(arguments) => print(&new::run(arguments)?),
         Command::PaymentsSimulator(arguments) => block_on(payments_simulator::run(arguments))?,
         Command::Queues(how) => print(&operate(&settings, &Operate::Queues, how)?),
         Command::Schedules(how) => print(&operate(&settings, &Operate::Schedules, how)?),

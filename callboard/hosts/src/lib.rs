@@ -12,6 +12,7 @@ mod faults;
 mod function;
 mod functions;
 mod head;
+pub mod invoke;
 mod language;
 mod logs;
 mod pool;

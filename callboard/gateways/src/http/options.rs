@@ -11,6 +11,8 @@ pub struct HttpOptions {
     pub tenants: Tenants,
     /// Where people are sent; an application without pages answers every fault as a problem document.
     pub pages: Option<Pages>,
+    /// Resources are at `/` and not below `/api`, for an application that has neither pages nor media.
+    pub has_only_resources: bool,
     /// Files that are part of the program.
     pub assets: Assets,
     /// Addresses whose `X-Forwarded-*` headers are believed; everybody else's are ignored.
@@ -22,7 +24,14 @@ pub struct HttpOptions {
 impl HttpOptions {
     /// Options with the usual limits, without pages, assets or proxies.
     pub fn new(tenants: Tenants) -> Self {
-        Self { tenants, pages: None, assets: Assets::default(), proxies: Vec::new(), limits: Limits::default() }
+        Self {
+            tenants,
+            pages: None,
+            has_only_resources: false,
+            assets: Assets::default(),
+            proxies: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 
