@@ -13,9 +13,11 @@ mod hello;
 mod http;
 mod idle;
 mod load;
+mod processes;
 mod records;
 mod segment;
 mod served;
+mod stub;
 mod syncs;
 mod three;
 
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, String>;
 
-const MEASURES: [(&str, Measure); 8] = [
+const MEASURES: [(&str, Measure); 9] = [
     ("dispatch", dispatch::measure),
     ("commits", commits::measure),
     ("http", http::measure),
@@ -34,9 +36,13 @@ const MEASURES: [(&str, Measure); 8] = [
     ("fanout", fanout::measure),
     ("backlog", backlog::measure),
     ("idle", idle::measure),
+    ("processes", processes::measure),
 ];
 
 fn main() -> ExitCode {
+    if let Some(code) = callboard_hosts::sandbox::enter() {
+        return code;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [role, server, data] = words.as_slice()
         && role == served::ROLE

@@ -94,7 +94,8 @@ impl Gateway {
                 let credential = Credential::read(&parts.headers, &place);
                 let surface = self.side(path);
                 let is_anonymous = credential.is_none();
-                let ask = Ask { parts, outside: &outside, place: &place, surface, path, is_anonymous };
+                let resources = self.options.resources();
+                let ask = Ask { parts, outside: &outside, place: &place, surface, path, resources, is_anonymous };
                 let response = match surface {
                     Surface::Media => {
                         self.deliver(&ask, self.host.message(Kind::Get, Uri::root(), place.tenant.clone()).id).await
@@ -132,7 +133,8 @@ impl Gateway {
         let path = parts.uri.path();
         let surface =
             self.side(path.strip_prefix("/@").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or(path));
-        let ask = Ask { parts, outside: &outside, place: &place, surface, path, is_anonymous: true };
+        let resources = self.options.resources();
+        let ask = Ask { parts, outside: &outside, place: &place, surface, path, resources, is_anonymous: true };
         self.refuse(&ask, id, fault).await
     }
 

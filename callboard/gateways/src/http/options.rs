@@ -33,6 +33,11 @@ impl HttpOptions {
             limits: Limits::default(),
         }
     }
+
+    /// What stands before the URIs of resources.
+    pub(crate) fn resources(&self) -> &'static str {
+        if self.has_only_resources { "" } else { "/api" }
+    }
 }
 
 /// How a request's tenant is found.
