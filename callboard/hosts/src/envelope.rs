@@ -171,18 +171,8 @@ impl Said {
             (None, None) => Reply::nothing_of(),
             (Some(_), Some(_)) => return Err(wrong("it answers `body` and `text`; choose one")),
         };
-        let outcomes: [(_, fn(Uri) -> Outcome); 4] = [
-            (self.created, Outcome::Created),
-            (self.changed, Outcome::Changed),
-            (self.deleted, Outcome::Deleted),
-            (self.accepted, Outcome::Accepted),
-        ];
-        for (uri, outcome) in outcomes {
-            let Some(uri) = uri else { continue };
-            if reply.outcome != Outcome::Ok {
-                return Err(wrong("one thing happened: choose one of created, changed, deleted, accepted"));
-            }
-            reply.outcome = outcome(Uri::parse(&uri).map_err(|error| wrong(&error.to_string()))?);
+        if let Some(outcome) = happened(function, [&self.created, &self.changed, &self.deleted, &self.accepted])? {
+            reply.outcome = outcome;
         }
         if let Some(path) = self.see_other {
             if !path.starts_with('/') || path.starts_with("//") || path.contains(['\\', '\r', '\n']) {
@@ -204,6 +194,20 @@ impl Said {
         reply.effects = effects(function, may, documents, (self.events, self.sends, self.starts, self.puts))?;
         Ok(reply)
     }
+}
+
+/// What happened to a resource: created, changed, deleted or accepted, at most one of them.
+fn happened(function: &str, uris: [&Option<String>; 4]) -> Result<Option<Outcome>, Fault> {
+    let said: Vec<(usize, &String)> =
+        uris.into_iter().enumerate().filter_map(|(at, uri)| Some((at, uri.as_ref()?))).collect();
+    let wrong = |what: String| faults::answer(format!("{function}: {what}"));
+    let (at, uri) = match said.as_slice() {
+        [] => return Ok(None),
+        [one] => *one,
+        _ => return Err(wrong("choose one of created, changed, deleted, accepted".to_owned())),
+    };
+    let uri = Uri::parse(uri).map_err(|error| wrong(error.to_string()))?;
+    Ok(Some([Outcome::Created, Outcome::Changed, Outcome::Deleted, Outcome::Accepted][at](uri)))
 }
 
 type Wishes = (Vec<Message>, Vec<Message>, Vec<FlowStart>, Vec<Put>);

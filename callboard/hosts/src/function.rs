@@ -59,7 +59,7 @@ pub(crate) struct Foreign {
 pub(crate) struct Inner {
     pub(crate) name: &'static str,
     /// As tables and drawings name it.
-    pub(crate) path: &'static str,
+    pub(crate) shown: &'static str,
     pub(crate) pool: Arc<Pool>,
     pub(crate) may: Arc<May>,
     pub(crate) documents: Arc<Documents>,
@@ -98,7 +98,8 @@ impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
     }
 
     fn name(&self) -> &'static str {
-        self.inner.path
+        let Inner { shown, .. } = &*self.inner;
+        shown
     }
 }
 

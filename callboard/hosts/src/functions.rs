@@ -314,7 +314,7 @@ impl Maker<'_> {
         let names = checked.triggers.iter().flat_map(|(_, pattern)| names_in(pattern.as_str())).collect();
         let inner = Inner {
             name: leak(checked.name.as_str()),
-            path: leak(format!("{}::{}", self.name, checked.name)),
+            shown: leak(format!("{}::{}", self.name, checked.name)),
             pool,
             may: checked.may.clone(),
             documents: self.documents.clone(),
