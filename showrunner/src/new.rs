@@ -90,5 +90,5 @@ pub(crate) fn run(arguments: &New) -> Result<String, Fault> {
         written.map_err(|error| Fault::unavailable("data.unwritable", format!("{file} cannot be written: {error}")))?;
     }
     let names: Vec<&str> = files.iter().map(|(file, _)| file.as_str()).collect();
-    Ok(format!("{} is written; `showrunner up` answers at /{name}\n", names.join(" and ")))
+    Ok(format!("wrote {}; `showrunner up` in this folder answers at /{name}\n", names.join(" and ")))
 }

@@ -11,6 +11,7 @@ mod disk;
 mod exchange;
 mod folders;
 mod footage;
+mod functions;
 mod items;
 mod kills;
 mod news;
