@@ -4,7 +4,7 @@ use crate::arguments::Choice;
 use crate::postgres::Postgres;
 use crate::process::{self, Output};
 use crate::project::Project;
-use crate::tools::{CHROMIUM, FFMPEG, NODE, POSTGRESQL};
+use crate::tools::{CHROMIUM, FFMPEG, NODE, POSTGRESQL, PYTHON};
 use crate::{islands, postgres, table, tidy, tools};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -137,7 +137,7 @@ fn write_log(output: &Output, text: &str) {
 }
 
 fn install_tools(project: &Project, output: &Output) -> Result<(), String> {
-    tools::install(&[&FFMPEG, &NODE, &POSTGRESQL, &CHROMIUM], output, &|line| write_log(output, line))?;
+    tools::install(&[&FFMPEG, &NODE, &PYTHON, &POSTGRESQL, &CHROMIUM], output, &|line| write_log(output, line))?;
     for (component, probe) in [("rustfmt", "cargo fmt --version"), ("clippy", "cargo clippy --version")] {
         if process::read(&mut process::command_line(probe, &project.root)).is_none() {
             cargo(project, &format!("rustup component add {component}"), output)?;

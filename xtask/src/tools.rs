@@ -5,6 +5,7 @@ use crate::process::{self, Output};
 use std::env;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const NODE_MAJOR_MIN: u32 = 18;
 
@@ -37,6 +38,13 @@ pub(crate) const POSTGRESQL: Tool = Tool {
     purpose: "runs the tests on the records of many machines",
     is_there: || postgres::programs().is_some(),
     packages: ["postgresql", "postgresql-server", "postgresql", "postgresql", "postgresql@16"],
+};
+
+pub(crate) const PYTHON: Tool = Tool {
+    name: "Python 3 with venv",
+    purpose: "runs functions of Python, and the clients of AWS in tests",
+    is_there: || process::read(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_some(),
+    packages: ["python3 python3-venv", "python3", "python", "python3", "python"],
 };
 
 pub(crate) const CHROMIUM: Tool = Tool {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// How often to look how much memory a working process takes.
 const MEMORY_LOOK_MS: u64 = 25;
 /// How long to wait for what a process says last, once it has ended.
-const LAST_WORDS_MS: u64 = 200;
+const LAST_WORDS_MS: u64 = 20;
 
 /// How to start a process of a function.
 pub(crate) struct Recipe {
@@ -179,10 +179,11 @@ impl Worker {
             biased;
             answered = &mut invoked => answered.map_err(failure_of),
             exited = launched.wait() => {
-                let last = tokio::time::timeout(Duration::from_millis(LAST_WORDS_MS), async {
-                    tokio::task::yield_now().await;
-                });
-                drop(last.await);
+                // It may have answered in the moment before it ended.
+                let last = tokio::time::timeout(Duration::from_millis(LAST_WORDS_MS), &mut invoked).await;
+                if let Ok(Ok(answered)) = last {
+                    return Ok(answered);
+                }
                 Err(Failure::Exited(exited))
             }
             () = watched => Err(Failure::Memory { most_bytes: *memory_bytes_max }),

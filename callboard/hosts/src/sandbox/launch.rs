@@ -28,7 +28,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) environment: Vec<(String, String)>,
 }
 
-/// A command in its sandbox. Dropped, it is ended.
+/// A command in its sandbox. Dropped, it is ended: the outer process ends everything when the other end of its socket is closed.
 pub(crate) struct Launched {
     child: Child,
     control: Option<UnixStream>,
@@ -76,7 +76,7 @@ pub(crate) async fn launch(mut what: Launch<'_>) -> io::Result<Launched> {
     let mut command = Command::new(what.program);
     command.args([WORD, "outer", &policy, "--"]).args(what.command).current_dir(&what.folder);
     command.env_clear().envs(environment).stdin(Stdio::from(OwnedFd::from(theirs)));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     // The command holds the other end of the socket open until it is gone.
     drop(command);

@@ -121,6 +121,17 @@ async fn it_reaches_no_network_and_no_process() {
 }
 
 #[tokio::test]
+async fn with_a_network_it_reaches_the_ports_it_declares() {
+    let listen = || std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = |listener: &std::net::TcpListener| listener.local_addr().expect("an address").port();
+    let (declared, other) = (listen(), listen());
+    let toml = TOML.replacen("folder", &format!("network = [{}]\nfolder", port(&declared)), 1);
+    let stage = Stage::new(&toml, &[("one/try.py", TRY), ("two/try.py", TRY)]).await;
+    let tries = [&declared, &other].map(|listener| format!("connect 127.0.0.1:{}", port(listener)));
+    assert_eq!(attempts(&stage, &tries).await, ["connected", "PermissionError"]);
+}
+
+#[tokio::test]
 async fn its_environment_is_what_is_declared() {
     let stage = stage().await;
     let tries =
