@@ -1,7 +1,9 @@
 //! Assembly: which services there are, which engines stand behind them, in one process.
 
-use crate::functions;
+use crate::cost::{self, Traffic};
 use crate::settings::Settings;
+use crate::{forgetting, functions};
+use callboard::outside::Nobody;
 use callboard::ports::{LEASE_MS, Ports, Records};
 use callboard::{Fault, Host, HostBuilder, Service, SigningKey, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
@@ -12,8 +14,9 @@ use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
 use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
+use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
-use callboard_handlers::{Authenticate, Idempotency};
+use callboard_handlers::{Authenticate, Collector, Exporter, Idempotency, Tracing};
 use callboard_hosts::Tails;
 use std::collections::HashMap;
 use std::path::Path;
@@ -66,6 +69,9 @@ pub(crate) fn chosen_services(settings: &Settings) -> Vec<Service> {
 pub(crate) struct App {
     pub(crate) host: Host,
     pub(crate) folder: DataFolder,
+    pub(crate) traffic: Arc<Traffic>,
+    /// Sends traces to a collector, where one is set.
+    pub(crate) exporter: Option<Arc<Exporter>>,
     /// What functions in processes print, for whoever invokes them.
     pub(crate) tails: Tails,
 }
@@ -98,14 +104,14 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
         services.push(functions.service());
         tails = functions.tails;
     }
-    let (builder, folder) = begin(settings, services)?;
-    let assets = NAMES
-        .iter()
-        .map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}")))
-        .collect::<HashMap<_, _>>();
-    let builder = builder.tenants(Uri::parse("/tenants")?).handler(Authenticate::new()).handler(Idempotency);
-    let host = builder.assets(assets).key(signing_key(&folder.join("key"))?).build().await?;
-    Ok(App { host, folder, tails })
+    let begun = begin(settings, services)?;
+    let forgetting = forgetting::service(begun.recordings.clone(), settings.has_shared_records());
+    let key = signing_key(&begun.folder.join("key"))?;
+    let complete = |builder: HostBuilder| {
+        let builder = builder.service(forgetting).tenants(Uri::parse("/tenants")?).handler(Tracing);
+        Ok(builder.handler(Authenticate::new()).handler(Idempotency).assets(assets()).key(key))
+    };
+    begun.build(tails, complete).await
 }
 
 /// Opens the data folder for functions that run by themselves: nobody signs in, and there are no pages.
@@ -113,11 +119,32 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
 /// # Errors
 /// As [`open`].
 pub(crate) async fn open_functions(settings: &Settings, services: Vec<Service>) -> Result<App, Fault> {
-    let (builder, folder) = begin(settings, services)?;
-    Ok(App { host: builder.handler(Idempotency).build().await?, folder, tails: Tails::default() })
+    let begun = begin(settings, services)?;
+    begun.build(Tails::default(), |builder| Ok(builder.handler(Tracing).handler(Idempotency))).await
 }
 
-fn begin(settings: &Settings, mut services: Vec<Service>) -> Result<(HostBuilder, DataFolder), Fault> {
+/// An application before it is known who may do what in it.
+struct Begun {
+    builder: HostBuilder,
+    folder: DataFolder,
+    recordings: Arc<FileRecordings>,
+    traffic: Arc<Traffic>,
+    exporter: Option<Arc<Exporter>>,
+}
+
+impl Begun {
+    async fn build(
+        self,
+        tails: Tails,
+        complete: impl FnOnce(HostBuilder) -> Result<HostBuilder, Fault>,
+    ) -> Result<App, Fault> {
+        let Self { builder, folder, traffic, exporter, .. } = self;
+        let host = complete(builder)?.build().await?;
+        Ok(App { host, folder, traffic, exporter, tails })
+    }
+}
+
+fn begin(settings: &Settings, mut services: Vec<Service>) -> Result<Begun, Fault> {
     if !settings.get("invoke").is_empty() {
         services.push(callboard_hosts::invoke::service());
     }
@@ -132,8 +159,57 @@ fn begin(settings: &Settings, mut services: Vec<Service>) -> Result<(HostBuilder
         machine: Arc::new(LocalMachine::new(&folder.join("work"))?),
         outside: Arc::new(HttpOutside::new()),
     };
-    let builder = Host::builder(ports).services(services).home(Tenant::new(settings.get("tenant")));
-    Ok((builder.settings(settings.for_services()), folder))
+    let recordings = FileRecordings::open(&folder.join("recordings"), Limits::default(), Arc::new(SystemClock))?;
+    let recordings = Arc::new(recordings);
+    let traffic = Traffic::open(&folder.join("traffic.json"));
+    let exporter = exporter(settings)?;
+    let mut builder = Host::builder(ports)
+        .services(services)
+        .service(cost::service(traffic.clone()))
+        .recorder(recordings.clone())
+        .observer(traffic.clone())
+        .home(Tenant::new(settings.get("tenant")))
+        .settings(settings.for_services());
+    if let Some(exporter) = &exporter {
+        builder = builder.observer(exporter.clone());
+    }
+    Ok(Begun { builder, folder, recordings, traffic, exporter })
+}
+
+/// The application on nothing: records and blobs in memory, nobody outside, and a folder that is thrown away. What is replayed
+/// there changes nothing.
+///
+/// # Errors
+/// What is wrong with the settings or the services.
+pub(crate) async fn on_the_desk(settings: &Settings, work: &Path) -> Result<Host, Fault> {
+    let entropy = Arc::new(SystemEntropy::new());
+    let ports = Ports {
+        records: Arc::new(Sqlite::new(sqlite::Options { file: None, readers: 0 }, entropy.clone())),
+        blobs: Arc::new(LocalBlobs::in_memory()),
+        live: Arc::new(LocalLive::new()),
+        clock: Arc::new(SystemClock),
+        entropy,
+        machine: Arc::new(LocalMachine::new(work)?),
+        outside: Arc::new(Nobody),
+    };
+    let host = Host::builder(ports).services(all_services()).home(Tenant::new(settings.get("tenant")));
+    host.settings(settings.for_services()).assets(assets()).build().await
+}
+
+/// What sends traces, where the settings name a collector.
+fn exporter(settings: &Settings) -> Result<Option<Arc<Exporter>>, Fault> {
+    let endpoint = settings.get("otlp_endpoint");
+    if endpoint.is_empty() {
+        return Ok(None);
+    }
+    let part = settings.get("otlp_part").parse().unwrap_or(1.0);
+    let collector = Collector::read(endpoint, settings.get("otlp_authorization"), part);
+    collector.map(|collector| Some(Exporter::new(collector))).map_err(|what| Fault::bad_input("settings", what))
+}
+
+/// Addresses of built files by their logical names.
+fn assets() -> HashMap<String, String> {
+    NAMES.iter().map(|(logical, file)| ((*logical).to_owned(), format!("/assets/{file}"))).collect()
 }
 
 /// The records: on PostgreSQL where its address is set, otherwise in the data folder.

@@ -109,6 +109,8 @@ async fn serve(
     let mut options = HttpOptions::new(Tenants::Only(Tenant::new(settings.get("tenant"))));
     options.has_only_resources = true;
     tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
+    tokio::spawn(app.traffic.clone().keep_saved());
+    tokio::spawn(up::export(app.exporter.clone(), wait(stopped.clone())));
     tokio::spawn(http::serve(app.host.clone(), options, listener, wait(stopped.clone())));
     tokio::spawn(socket::serve(app.host.clone(), app.folder.join(up::SOCKET), wait(stopped.clone())));
     up::serve_invokes(settings, &app.host, functions.tails.clone()).await

@@ -5,9 +5,12 @@ mod call;
 mod cargo;
 mod channels;
 mod cli;
+mod cost;
 mod demo;
 mod drawings;
+mod forgetting;
 mod functions;
+mod invocations;
 mod log;
 mod manual;
 mod map;
@@ -15,13 +18,18 @@ mod new;
 mod operate;
 mod payments_simulator;
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod readmes;
+mod replay;
 mod settings;
 mod up;
 
+use callboard::contract::{About, asyncapi, openapi};
 use callboard::{Fault, Space};
 use clap::Parser;
 use cli::{Cli, Command, How, Operate};
+use serde_json::Value;
 use settings::Settings;
 use std::ffi::OsString;
 use std::io::Write;
@@ -68,6 +76,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
     match &cli.command {
         Command::Config { .. } => print(&config_table(&settings)),
         Command::Map { format } => print(&draw(&settings, *format)?),
+        Command::Openapi => print(&describe(&settings, |space, about| openapi(space, about, &|_| true))?),
+        Command::Asyncapi => print(&describe(&settings, asyncapi)?),
         Command::Up(arguments) => {
             let found = functions::find(&settings, arguments)?;
             log::start(&settings)?;
@@ -82,6 +92,14 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         Command::Schedules(how) => print(&operate(&settings, &Operate::Schedules, how)?),
         Command::Dead { how, asked } => print(&operate(&settings, &Operate::Dead(asked.clone()), how)?),
         Command::Flows { how, asked } => print(&operate(&settings, &Operate::Flows(asked.clone()), how)?),
+        Command::Invocations(asked) => print(&block_on(invocations::run(&settings, asked))?),
+        Command::Invocation { id, .. } => print(&block_on(invocations::show(&settings, id))?),
+        Command::Cost(asked) => print(&block_on(cost::run(&settings, asked))?),
+        Command::Replay(asked) => {
+            let (text, is_same) = block_on(replay::run(&settings, asked))?;
+            print(&text);
+            return Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Call(arguments) => {
             let is_success = block_on(call::run(&settings, arguments))?;
             return Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -119,6 +137,14 @@ fn config_table(settings: &Settings) -> String {
     };
     let rows: String = settings.iter().map(row).collect();
     format!("{:width$}  {:wide$}  {:from$}  meaning\n{rows}", "setting", "value", "from")
+}
+
+fn describe(settings: &Settings, document: fn(&Space, &About) -> Value) -> Result<String, Fault> {
+    let space = Space::new(app::chosen_services(settings));
+    let space = space.map_err(|error| Fault::bad_input("start", error.to_string()))?;
+    let (title, version) = ("Showrunner".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    let about = About { title, version, origin: String::new(), mount: String::new() };
+    Ok(format!("{:#}\n", document(&space, &about)))
 }
 
 fn draw(settings: &Settings, format: cli::Format) -> Result<String, Fault> {

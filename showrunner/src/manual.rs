@@ -1,13 +1,14 @@
 //! The manual of error codes as a service: the pages of `docs/errors`, embedded in the binary, at `/-/errors/{code}`.
 
 use callboard::{Empty, Fault, Kind, Msg, Reply, Service, Stranger, Who};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Code and Markdown text of every page.
 static PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/errors.rs"));
 
 /// What a code means.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Page {
     code: &'static str,
     /// Markdown: a heading and a few paragraphs.

@@ -1,7 +1,9 @@
 //! Every setting, its value and where it came from: flag, environment, `showrunner.toml`, default.
 
+use crate::cost::read_memory;
 use crate::log::read_filter;
 use callboard::{Fault, Service, Values};
+use callboard_handlers::Collector;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,24 @@ const OWN: &[Own] = &[
         meaning: "keys of who invokes functions, `ID:SECRET`, separated by commas",
         is_secret: true,
     },
+    own(
+        "otlp_endpoint",
+        "",
+        "collector of traces, such as `http://localhost:4318` (OTLP over HTTP); without one none are sent",
+    ),
+    Own {
+        name: "otlp_authorization",
+        default: "",
+        meaning: "the `authorization` header that the collector wants",
+        is_secret: true,
+    },
+    own("otlp_part", "1.0", "which part of the traces the collector gets, 0.0 to 1.0"),
+    own("cost_memory_mb", "512", "memory that a function is assumed to have, for `cost`"),
+    own(
+        "cost_memory",
+        "",
+        "memory of single services or functions in megabytes, for `cost`: `media=2048, catalogue::series=256`",
+    ),
     own("proxies", "", "IP addresses whose X-Forwarded-* headers are believed, separated by commas"),
 ];
 
@@ -256,6 +276,16 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
         "log" => read_filter(value).map(drop),
         "log_format" => Values::OneOf(&["human", "json", "auto"]).check(value),
         "proxies" => read_addresses(value).map(drop),
+        "otlp_endpoint" if !value.is_empty() => Collector::read(value, "", 1.0).map(drop),
+        "otlp_part" => refuse_unless(
+            value.parse::<f64>().is_ok_and(|part| (0.0..=1.0).contains(&part)),
+            "write a part between 0.0 and 1.0",
+        ),
+        "cost_memory" => read_memory(value).map(drop),
+        "cost_memory_mb" => refuse_unless(
+            value.parse::<u64>().is_ok_and(|mb| (128..=10_240).contains(&mb)),
+            "write 128 to 10240 megabytes",
+        ),
         _ => Ok(()),
     }
 }

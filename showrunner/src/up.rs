@@ -9,9 +9,12 @@ use crate::print;
 use crate::settings::{self, Settings};
 use callboard::{Fault, Host, Tenant, Uri};
 use callboard_engines::delivery;
+use callboard_engines::outside::HttpOutside;
 use callboard_gateways::http::{self, Asset, Assets, HttpOptions, Pages, Tenants};
 use callboard_gateways::socket;
+use callboard_handlers::Exporter;
 use callboard_hosts::{Tails, invoke};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -30,7 +33,9 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let app = app::open(settings).await?;
     let (stop, stopped) = watch::channel(false);
     let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
+    tokio::spawn(app.traffic.clone().keep_saved());
     let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
+    let exporting = tokio::spawn(export(app.exporter.clone(), wait(stopped.clone())));
     let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped)));
     serve_invokes(settings, &app.host, app.tails.clone()).await?;
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
@@ -38,7 +43,8 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
     stop.send_replace(true);
     let finished = async {
-        let (served, delivered, operated) = tokio::join!(serving, delivering, operated);
+        let (served, delivered, operated, exported) = tokio::join!(serving, delivering, operated, exporting);
+        exported.map_err(|error| Fault::bug(error.to_string()))?;
         operated.map_err(|error| Fault::bug(error.to_string()))?;
         served.map_err(|error| Fault::bug(error.to_string()))?;
         delivered.map_err(|error| Fault::bug(error.to_string()))
@@ -46,6 +52,14 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     tokio::select! {
         result = finished => result,
         () = told_to_end() => Ok(()),
+    }
+}
+
+/// Sends traces until the process ends, where a collector is set.
+pub(crate) async fn export(exporter: Option<Arc<Exporter>>, stop: impl Future<Output = ()>) {
+    if let Some(exporter) = exporter {
+        exporter.clone().run(Arc::new(HttpOutside::new().anywhere()), stop).await;
+        tracing::info!(spans.sent = exporter.sent(), spans.dropped = exporter.dropped(), "traces were sent");
     }
 }
 

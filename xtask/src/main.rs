@@ -3,6 +3,7 @@
 
 mod arguments;
 mod bench;
+mod contracts;
 mod islands;
 mod phases;
 mod postgres;

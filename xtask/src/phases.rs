@@ -5,7 +5,7 @@ use crate::postgres::Postgres;
 use crate::process::{self, Output};
 use crate::project::Project;
 use crate::tools::{CHROMIUM, FFMPEG, NODE, POSTGRESQL, PYTHON};
-use crate::{islands, postgres, table, tidy, tools};
+use crate::{contracts, islands, postgres, table, tidy, tools};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::process::Command;
@@ -26,6 +26,7 @@ const PHASES: &[(&str, Work)] = &[
     ("model", run_model),
     ("doctests", run_doctests),
     ("docs", write_docs),
+    ("contracts", contracts::run),
     ("browser", run_browser),
     ("browser-postgres", run_browser_on_postgres),
 ];
@@ -137,7 +138,7 @@ fn write_log(output: &Output, text: &str) {
 }
 
 fn install_tools(project: &Project, output: &Output) -> Result<(), String> {
-    tools::install(&[&FFMPEG, &NODE, &PYTHON, &POSTGRESQL, &CHROMIUM], output, &|line| write_log(output, line))?;
+    tools::install(&[&FFMPEG, &NODE, &POSTGRESQL, &PYTHON, &CHROMIUM], output, &|line| write_log(output, line))?;
     for (component, probe) in [("rustfmt", "cargo fmt --version"), ("clippy", "cargo clippy --version")] {
         if process::read(&mut process::command_line(probe, &project.root)).is_none() {
             cargo(project, &format!("rustup component add {component}"), output)?;

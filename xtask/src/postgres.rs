@@ -1,4 +1,4 @@
-//! A PostgreSQL for the tests alone: in a folder of its own, on a free port of this machine, ended with the tests.
+//! A PostgreSQL for tests or figures alone: in a folder of its own, on a free port of this machine, ended with them.
 
 use crate::process::{self, Output};
 use std::fs;
@@ -17,10 +17,10 @@ pub(crate) const RESTART: &str = "CALLBOARD_POSTGRES_RESTART";
 pub(crate) const RECORDS: &str = "CALLBOARD_BENCH_RECORDS";
 /// How long it may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// What a server needs that is thrown away: speed, and room for many tests at once.
+/// A server for tests is thrown away, so it does not wait for the disk.
+const CARELESS: &[&str] = &["fsync=off", "full_page_writes=off"];
+/// What every server needs: room for many clients at once.
 const SETTINGS: &[&str] = &[
-    "fsync=off",
-    "full_page_writes=off",
     "listen_addresses=127.0.0.1",
     "max_connections=300",
     "max_locks_per_transaction=256",
@@ -44,12 +44,21 @@ struct Own {
 impl Postgres {
     /// Starts a server, unless the person has named one that may be used.
     pub(crate) fn start(output: &Output) -> Result<Self, String> {
-        if let Ok(url) = std::env::var(URL) {
-            return Ok(Self { url, own: None });
+        match std::env::var(URL) {
+            Ok(url) => Ok(Self { url, own: None }),
+            Err(_) => Self::start_in(&std::env::temp_dir(), CARELESS, output),
         }
+    }
+
+    /// Starts a server that loses nothing, with its data on this disk: for figures.
+    pub(crate) fn start_durable(disk: &Path, output: &Output) -> Result<Self, String> {
+        Self::start_in(disk, &[], output)
+    }
+
+    fn start_in(parent: &Path, settings: &[&str], output: &Output) -> Result<Self, String> {
         let programs =
             programs().ok_or("PostgreSQL is not found; install it, or name a server in CALLBOARD_TEST_POSTGRES")?;
-        let folder = std::env::temp_dir().join(format!("showrunner-postgres-{}", std::process::id()));
+        let folder = parent.join(format!("showrunner-postgres-{}", std::process::id()));
         let wrong = |error: io::Error| format!("cannot prepare {}: {error}", folder.display());
         // What a process of the same number left.
         let _ = fs::remove_dir_all(&folder);
@@ -67,7 +76,7 @@ impl Postgres {
         );
         process::run(&mut user.command(&programs, &line), output)?;
         let port = free_port().map_err(wrong)?;
-        let settings: Vec<String> = SETTINGS.iter().map(|setting| format!("-c {setting}")).collect();
+        let settings: Vec<String> = SETTINGS.iter().chain(settings).map(|setting| format!("-c {setting}")).collect();
         let line = format!("postgres -D {text}/data -p {port} -k {text} {}", settings.join(" "));
         let mut command = user.command(&programs, &line);
         let log = fs::File::create(folder.join("log")).map_err(wrong)?;

@@ -31,6 +31,11 @@ impl Project {
         self.root.join("tests").join("e2e")
     }
 
+    /// The folder of what holds the documents of the application against their standards.
+    pub(crate) fn contracts(&self) -> PathBuf {
+        self.root.join("tests").join("contracts")
+    }
+
     /// The binary as cargo builds it in this profile.
     pub(crate) fn binary(&self, profile: &str) -> PathBuf {
         let folder = if profile == "dev" { "debug" } else { profile };

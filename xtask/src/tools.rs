@@ -5,7 +5,6 @@ use crate::process::{self, Output};
 use std::env;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const NODE_MAJOR_MIN: u32 = 18;
 
@@ -33,18 +32,18 @@ pub(crate) const NODE: Tool = Tool {
     packages: ["nodejs npm", "nodejs npm", "nodejs npm", "nodejs npm", "node"],
 };
 
+pub(crate) const PYTHON: Tool = Tool {
+    name: "Python with venv",
+    purpose: "runs functions of Python, and checks, AWS's clients and a peer of the figures in tests",
+    is_there: is_python_there,
+    packages: ["python3 python3-venv", "python3", "python", "python3", "python@3.12"],
+};
+
 pub(crate) const POSTGRESQL: Tool = Tool {
     name: "PostgreSQL",
     purpose: "runs the tests on the records of many machines",
     is_there: || postgres::programs().is_some(),
     packages: ["postgresql", "postgresql-server", "postgresql", "postgresql", "postgresql@16"],
-};
-
-pub(crate) const PYTHON: Tool = Tool {
-    name: "Python 3 with venv",
-    purpose: "runs functions of Python, and the clients of AWS in tests",
-    is_there: || process::read(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_some(),
-    packages: ["python3 python3-venv", "python3", "python", "python3", "python"],
 };
 
 pub(crate) const CHROMIUM: Tool = Tool {
@@ -136,6 +135,13 @@ fn this_machine() -> Machine {
         has_sudo: process::find("sudo").is_some(),
         can_ask: std::io::stdin().is_terminal(),
     }
+}
+
+/// Debian has `python3` without what makes environments with pip.
+fn is_python_there() -> bool {
+    let mut python = process::command("python3", Path::new("."));
+    process::read(python.args(["-c", "import ensurepip, venv, sys; print(sys.version_info >= (3, 10))"])).as_deref()
+        == Some("True")
 }
 
 fn is_node_there() -> bool {

@@ -17,6 +17,7 @@
 //! # });
 //! ```
 
+use callboard::invocation::Recording;
 use callboard::outside::Nobody;
 use callboard::ports::{Entropy, LEASE_MS, Ports, Records};
 use callboard::{Answer, Data, Fault, Host, HostBuilder, Kind, Msg, Principal, Service, Tenant, Uri};
@@ -177,6 +178,17 @@ impl Bench {
         stored.iter().map(|text| serde_json::from_str(text).expect("a message of ours is JSON")).collect()
     }
 
+    /// Replays a recording of an invocation, as JSON, and tells what differs; nothing where all is as it was.
+    ///
+    /// # Panics
+    /// Where it is no recording, or cannot be replayed.
+    pub async fn replay(&self, recording: &str) -> Vec<String> {
+        let recording: Recording = serde_json::from_str(recording).expect("a recording");
+        let replayed = self.host.replay(&recording).await.unwrap_or_else(|fault| panic!("{fault}"));
+        let told = replayed.differences.iter();
+        told.map(ToString::to_string).chain(replayed.reads).collect()
+    }
+
     /// Delivers every message that is due, and those they cause, until nothing is due. Gives how many.
     ///
     /// # Panics
@@ -226,6 +238,15 @@ impl Bench {
     }
 }
 
+/// Replays a recording on a bench of its own, as [`Bench::replay`], for tests that do nothing else.
+///
+/// # Panics
+/// As [`Bench::new`] and [`Bench::replay`].
+pub fn replay(services: Vec<Service>, recording: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { Bench::new(services).await.replay(recording).await })
+}
+
 /// Somebody who calls.
 #[derive(Clone)]
 pub struct Actor<'a> {
@@ -236,6 +257,11 @@ pub struct Actor<'a> {
 }
 
 impl Actor<'_> {
+    /// Who it is.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// The same somebody in another tenant.
     #[must_use]
     pub fn in_tenant(mut self, name: &str) -> Self {

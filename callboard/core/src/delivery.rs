@@ -1,13 +1,14 @@
 //! Queued messages: running the target of one, and what its failure means.
 
 use crate::host::Call;
+use crate::invocation::Trace;
 use crate::ports::{DeadReason, Delivery, Fate, Settle};
 use crate::schedule::is_tick;
 use crate::space::{HOPS_MAX, Target};
 use crate::{Data, Fault, FaultKind, Host, Msg, OnDead, Params, Principal, Retry};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// How often a message is taken where its target does not say.
 const ATTEMPTS_MAX: u32 = 8;
@@ -61,7 +62,8 @@ impl Host {
         let call = match target {
             Target::Binding(at) => {
                 let binding = Some(space.binding(at).1);
-                Call { service: at.service, function: &*space.binding(at).1.function, binding, settle, step: None }
+                let function = &*space.binding(at).1.function;
+                Call { service: at.service, function, binding, settle, step: None, flow: None }
             }
             Target::Flow(at) => {
                 let msg = self.delivered(delivery, self.unstow(envelope).await?);
@@ -69,7 +71,7 @@ impl Host {
             }
             Target::Due { service, schedule } => {
                 let function = &*space.services[service].schedules[schedule].function;
-                Call { service, function, binding: None, settle, step: None }
+                Call { service, function, binding: None, settle, step: None, flow: None }
             }
             Target::Tick { service, schedule } => {
                 let service = &space.services[service];
@@ -97,6 +99,7 @@ impl Host {
         head.source = Cow::Owned(envelope.source.clone());
         head.correlation = envelope.correlation;
         head.causation = envelope.causation;
+        head.trace = envelope.traceparent.map_or_else(Trace::default, Trace::from);
         head.hops = envelope.hops;
         head.attempt = delivery.attempt;
         msg.params = Params::default();
@@ -154,7 +157,7 @@ impl Host {
         let after = *self.inner.log_end.lock().unwrap_or_else(PoisonError::into_inner);
         let part = self.inner.ports.records.events(Some(after), FOLLOW_MAX).await?;
         *self.inner.log_end.lock().unwrap_or_else(PoisonError::into_inner) = part.end;
-        let heard = part.events.into_iter().map(|envelope| {
+        let heard = part.events.into_iter().map(Arc::new).map(|envelope| {
             let targets = self.inner.space.everywhere(&envelope.kind, &envelope.uri);
             let settle = Settle { lane: 0, seq: 0, epoch: 0 };
             targets

@@ -2,14 +2,18 @@
 
 use crate::flow::Operation;
 use crate::{Data, Datum, Fault, Id, Kind, Secret, Statement, Uri};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// Most statements in one batch.
 pub const BATCH_STATEMENTS_MAX: usize = 500;
 /// Most bytes of data that stand in a message itself; more goes into a blob that travels beside it.
 pub const DATA_BYTES_MAX: usize = 192 * 1024;
+/// Most bytes of the key of a run, and of the entity about which runs take turns.
+pub const RUN_KEY_BYTES_MAX: usize = 512;
 /// Most bytes of data that one message may carry at all.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -41,6 +45,21 @@ pub enum Otherwise {
 pub struct Slot {
     #[serde(rename = "$slot")]
     place: (usize, &'static str),
+}
+
+/// It says nothing of its value: what a column holds is known when it is read.
+impl JsonSchema for Slot {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Slot".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!(true)
+    }
 }
 
 /// An event to publish.

@@ -3,6 +3,7 @@
 use crate::breaker::Watched;
 use crate::flow::StepCall;
 use crate::host::Inner;
+use crate::invocation::{Log, Open, Used};
 use crate::outside::{Dependency, Origin, Request, Response};
 use crate::ports::{Blobs, Exec, Exited, Folder, Operations, Read};
 use crate::{
@@ -25,31 +26,30 @@ pub struct Env {
     pub(crate) service: usize,
     pub(crate) is_relay: bool,
     pub(crate) step: Option<StepCall>,
+    pub(crate) open: Arc<Open>,
 }
 
 impl Env {
     /// Now, in Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
-        self.inner.ports.clock.now_ms()
+        self.open.now_ms()
     }
 
     /// A new id, sorting after those made before.
     pub fn id(&self) -> Id {
-        self.inner.id()
+        self.open.id()
     }
 
     /// A new short id for an address that people see.
     pub fn pid(&self) -> String {
-        let mut bytes = [0; 8];
-        self.inner.ports.entropy.fill(&mut bytes);
-        crate::pid(u64::from_le_bytes(bytes))
+        self.open.pid()
     }
 
     /// A new token of 256 random bits, as text for a cookie or a link.
     pub fn token(&self) -> Secret<String> {
-        let mut bytes = [0; 32];
-        self.inner.ports.entropy.fill_secret(&mut bytes);
-        Secret::new(URL_SAFE_NO_PAD.encode(bytes))
+        let token = URL_SAFE_NO_PAD.encode(self.open.secret_bytes());
+        self.open.gave_secret(None, &token);
+        Secret::new(token)
     }
 
     /// The tenant of the message.
@@ -85,7 +85,7 @@ impl Env {
     /// # Errors
     /// As [`Env::query`].
     pub async fn query_many(&self, reads: Vec<Read>) -> Result<Vec<Rows>, Fault> {
-        self.inner.ports.records.query(&self.head.tenant, reads).await
+        self.open.query(&self.head, reads).await
     }
 
     /// Reads a resource of any service, with the authority of whoever acts: `env.call("/series?limit=20")`.
@@ -108,7 +108,7 @@ impl Env {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let data = if query.is_empty() { Data::EMPTY } else { Data::form(query.to_owned()) };
         let msg = self.message(Kind::Get, Uri::parse(path)?, data, principal)?;
-        let answer = Box::pin(Host { inner: self.inner.clone() }.run(msg)).await?;
+        let answer = self.open.call(msg).await?;
         match answer.body {
             AnswerBody::Bytes { bytes, .. } => serde_json::from_slice(&bytes).map_err(|error| {
                 Fault::bug(format!("the answer of {uri} is not what {} expects: {error}", self.service_name()))
@@ -130,7 +130,7 @@ impl Env {
         }
         let mut msg = self.message(kind, uri, data, self.head.principal.clone())?;
         msg.head_mut().meta.clone_from(&self.head.meta);
-        Box::pin(Host { inner: self.inner.clone() }.run(msg)).await
+        self.open.call(msg).await
     }
 
     /// As [`Env::relay`], for a change that is made only if the resource still has this version.
@@ -148,11 +148,13 @@ impl Env {
         if self.head.hops >= crate::space::HOPS_MAX {
             return Err(Fault::bug(format!("services call each other in a loop at {uri}")));
         }
-        let mut msg = Msg::new(kind, uri, self.head.tenant.clone(), self.id(), self.now_ms()).with_data(data);
+        let (id, now_ms) = (self.inner.id(), self.inner.ports.clock.now_ms());
+        let mut msg = Msg::new(kind, uri, self.head.tenant.clone(), id, now_ms).with_data(data);
         let head = msg.head_mut();
         head.source = Cow::Owned(format!("service/{}", self.service_name()));
         head.principal = principal;
         head.correlation = self.head.correlation;
+        head.trace = self.open.trace();
         head.causation = Some(self.head.id);
         head.hops = self.head.hops + 1;
         head.deadline_ms = self.head.deadline_ms;
@@ -161,6 +163,9 @@ impl Env {
 
     /// Tells those who look at this moment; nobody stores it. For progress inside a step; otherwise use an effect.
     pub fn live(&self, kind: Kind, uri: Uri, data: impl Serialize) {
+        if self.open.is_played() {
+            return;
+        }
         let data = serde_json::to_value(data).expect("a value of ours serialises to JSON");
         self.inner.ports.live.publish(&self.head.tenant, LiveMessage { uri, kind, data });
     }
@@ -175,6 +180,7 @@ impl Env {
             .ok_or_else(|| Fault::bug(format!("{} did not declare setting {name}", self.service_name())))?
             .default;
         let text = self.inner.settings.get(name).map_or(default, String::as_str);
+        let text = self.open.setting(name, text);
         text.parse().map_err(|_| Fault::bug(format!("setting {name} has the value `{text}`, which is not of its type")))
     }
 
@@ -183,22 +189,31 @@ impl Env {
     /// # Errors
     /// As [`Env::setting`].
     pub fn secret(&self, name: &str) -> Result<Secret<String>, Fault> {
-        self.setting(name).map(Secret::new)
+        let declared = self.inner.space.services[self.service].settings.iter().any(|setting| setting.name == name);
+        if !declared {
+            return Err(Fault::bug(format!("{} did not declare setting {name}", self.service_name())));
+        }
+        let value = self.open.secret_setting(self.inner.settings.get(name).cloned().unwrap_or_default());
+        self.open.gave_secret(Some(name), &value);
+        Ok(Secret::new(value))
     }
 
     /// The address of a built asset by its logical name, such as `app.css`.
     pub fn asset(&self, name: &str) -> String {
-        self.inner.assets.get(name).cloned().unwrap_or_else(|| format!("/assets/missing/{name}"))
+        let real = || self.inner.assets.get(name).cloned().unwrap_or_else(|| format!("/assets/missing/{name}"));
+        self.open.asset(name, real)
     }
 
     /// Signs a pass to protected media.
     pub fn sign(&self, pass: &Pass) -> String {
-        self.inner.key.sign(pass)
+        let signed = self.inner.key.sign(pass);
+        self.open.gave_secret(None, &signed);
+        signed
     }
 
     /// Blobs. Only steps of a flow may change them.
     pub fn blobs(&self) -> &dyn Blobs {
-        &*self.inner.ports.blobs
+        &*self.open
     }
 
     /// Runs a program of this machine. Only steps of a flow should.
@@ -206,10 +221,12 @@ impl Env {
     /// # Errors
     /// `tool.missing`, `tool.timeout`; a bug fault where the service did not declare the program.
     pub async fn exec(&self, exec: Exec) -> Result<Exited, Fault> {
+        self.may_act(exec.tool)?;
         if !self.inner.space.services[self.service].tools.contains(&exec.tool) {
             return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
         }
-        self.inner.ports.machine.exec(exec).await
+        self.open.unrecorded("programs")?;
+        self.open.wait(Used::Tool(exec.tool), self.inner.ports.machine.exec(exec)).await
     }
 
     /// Calls a system outside that the service declared. Only steps of a flow may: a step is repeated with the same key until it
@@ -219,11 +236,12 @@ impl Env {
     /// `outside.away` and `outside.unreachable` where certainly nothing was received, `outside.unanswered` where nobody knows,
     /// `outside.private` where its name leads to an address that is not public; a bug fault outside a step, or where the service
     /// did not declare it.
-    pub async fn fetch(&self, request: Request) -> Result<Response, Fault> {
+    pub async fn fetch(&self, mut request: Request) -> Result<Response, Fault> {
         let Dependency { setting, when_away } = self.dependency(request.to)?;
         if self.step.is_none() {
             return Err(Fault::bug(format!("{} calls {setting} outside a step of a flow", self.service_name())));
         }
+        self.may_act(setting)?;
         if !request.path.starts_with('/') || !request.path.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Fault::bug(format!(
                 "{} asks {setting} for `{}`, which is no path",
@@ -231,13 +249,22 @@ impl Env {
                 request.path
             )));
         }
+        if let Some(played) = self.open.played(&request) {
+            return played;
+        }
+        let asked = self.open.asked(&request);
         let origin = self.setting::<String>(setting)?;
         let origin = Origin::parse(&origin).map_err(|wrong| Fault::bug(format!("setting {setting} {wrong}")))?;
         let (breakers, clock) = (&self.inner.breakers, &*self.inner.ports.clock);
         let leave = breakers.with(setting, |breaker| breaker.ask(clock.now_ms()));
         let leave = leave.map_err(|wait_ms| away(when_away, wait_ms))?;
         let mut watched = Watched { breakers, dependency: setting, leave, clock, is_alive: false };
-        let result = self.inner.ports.outside.fetch(origin, request).await;
+        if let Some(traceparent) = self.open.traceparent_outside() {
+            request = request.header("traceparent", traceparent);
+        }
+        let used = Used::Outside(setting);
+        let result = self.open.wait(used, self.inner.ports.outside.fetch(origin, request)).await;
+        self.open.fetched(asked, &result);
         watched.is_alive = result.as_ref().is_ok_and(Response::is_alive);
         result
     }
@@ -248,8 +275,23 @@ impl Env {
     /// A bug fault where the service did not declare it.
     pub fn when_away(&self, setting: &str) -> Result<Option<Fault>, Fault> {
         let Dependency { setting, when_away } = self.dependency(setting)?;
-        let wait_ms = self.inner.breakers.with(setting, |breaker| breaker.wait_ms(self.now_ms()));
+        let now_ms = self.inner.ports.clock.now_ms();
+        let wait_ms = self.open.away(setting, || self.inner.breakers.with(setting, |breaker| breaker.wait_ms(now_ms)));
         Ok(wait_ms.map(|wait_ms| away(when_away, wait_ms)))
+    }
+
+    /// A step that was declared to write records only must not act otherwise: what it commits is then repeated and undone as if
+    /// nothing else had happened.
+    fn may_act(&self, what: &str) -> Result<(), Fault> {
+        match self.step {
+            Some(step) if step.is_records_only => {
+                let service = self.service_name();
+                Err(Fault::bug(format!(
+                    "{service} uses {what} in a step that is declared `.records_only()`; drop that"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn dependency(&self, setting: &str) -> Result<Dependency, Fault> {
@@ -264,6 +306,9 @@ impl Env {
     /// `flow.stale` where the attempt was given up meanwhile: stop. A bug fault outside a step.
     pub async fn beat(&self) -> Result<(), Fault> {
         let step = self.step.ok_or_else(|| Fault::bug(format!("{} is in no step of a flow", self.service_name())))?;
+        if self.open.is_played() {
+            return Ok(());
+        }
         Host { inner: self.inner.clone() }.beat(self.service, &self.head, step).await
     }
 
@@ -293,6 +338,11 @@ impl Env {
     /// What waits, was given up or runs: for the operator's functions only.
     pub(crate) fn operations(&self) -> &dyn Operations {
         self.inner.ports.records.operations()
+    }
+
+    /// What ran lately: for the operator's functions only.
+    pub(crate) fn invocations(&self) -> &Log {
+        &self.inner.invocations
     }
 
     /// The application as it is put together: its services, functions and what triggers them.

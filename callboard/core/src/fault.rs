@@ -1,11 +1,12 @@
 //! Faults: a small closed set of what can go wrong, said once for the caller and once for the log (RFC 9457).
 
 use crate::UriError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The kinds of fault. Nothing else reaches a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// The request itself is wrong; sending it again cannot help (400).
@@ -35,6 +36,17 @@ pub struct FieldError {
     pub field: String,
     /// What is wrong and what to do, in the caller's terms.
     pub message: String,
+}
+
+impl FieldError {
+    /// The path as a JSON pointer into the body: `/items/2/name`.
+    pub fn pointer(&self) -> String {
+        if self.field == "body" {
+            return String::new();
+        }
+        let segments = self.field.split(['.', '[']).map(|segment| segment.trim_end_matches(']'));
+        segments.map(|segment| format!("/{}", segment.replace('~', "~0").replace('/', "~1"))).collect()
+    }
 }
 
 /// A failure with a stable code, a message for the caller and a detail for the log.
@@ -171,7 +183,8 @@ impl Fault {
             "instance": instance,
         });
         if !self.errors.is_empty() {
-            problem["errors"] = serde_json::json!(self.errors);
+            let told = |error: &FieldError| serde_json::json!({"field": error.field, "pointer": error.pointer(), "message": error.message});
+            problem["errors"] = self.errors.iter().map(told).collect();
         }
         problem
     }

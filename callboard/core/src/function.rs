@@ -1,8 +1,11 @@
 //! Typed functions `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`, erased when they are registered.
 
+use crate::contract::Contract;
 use crate::{Body, BoxFuture, Data, Env, Fault, Msg, Reply};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Input that is not looked at, whatever it is.
@@ -15,15 +18,29 @@ impl<'de> Deserialize<'de> for Empty {
     }
 }
 
+impl JsonSchema for Empty {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Empty".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!(true)
+    }
+}
+
 /// What may stand in a binding table: `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`, or the same without `Env`
 /// for a function that reads nothing but its message.
 ///
-/// `In` is read from JSON, a query or a form; [`Data`] takes the body unread. `Out` is written as JSON. `Shape` only tells
-/// the two forms apart.
+/// `In` is read from JSON, a query or a form; [`Data`] takes the body unread. `Out` is written as JSON. Both derive
+/// `schemars::JsonSchema`, from which the application describes itself. `Shape` only tells the two forms apart.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a function of a service",
     label = "expected `async fn(Env, Msg<In>) -> Result<Reply<Out>, Fault>`",
-    note = "it must be `async`; `In` must be `serde::Deserialize` (or `callboard::Data` for the unread body), `Out` `serde::Serialize`",
+    note = "it must be `async`; `In` must be `serde::Deserialize` (or `callboard::Data` for the unread body), `Out` `serde::Serialize`, and in a binding table both `schemars::JsonSchema`",
     note = "arguments are taken by value: `async fn greet(env: Env, msg: Msg<Greeting>) -> Result<Reply<String>, Fault>`",
     note = "a function that reads nothing else may leave `env` out: `async fn greet(msg: Msg<Greeting>) -> …`"
 )]
@@ -97,10 +114,13 @@ pub(crate) type Erased = Arc<dyn ErasedFunction>;
 pub(crate) trait ErasedFunction: Send + Sync {
     fn call<'a>(&'a self, env: Env, msg: Msg) -> BoxFuture<'a, Result<Reply<Data>, Fault>>;
     fn name(&self) -> &'static str;
+    /// What it takes and gives; none for steps and schedules, which nobody calls.
+    fn contract(&self) -> Option<&Contract>;
 }
 
 struct Typed<F, In, Out, Shape> {
     function: F,
+    contract: Option<Contract>,
     types: std::marker::PhantomData<fn(In, Shape) -> Out>,
 }
 
@@ -112,7 +132,19 @@ where
     In: Input,
     Out: Serialize + Send + 'static,
 {
-    Arc::new(Typed { function, types: std::marker::PhantomData })
+    Arc::new(Typed { function, contract: None, types: std::marker::PhantomData })
+}
+
+/// The same for a function that others call, with what it takes and gives.
+pub(crate) fn erase_called<F, In, Out, Shape>(function: F) -> Erased
+where
+    Shape: 'static,
+    F: Function<In, Out, Shape>,
+    In: Input + JsonSchema,
+    Out: Serialize + JsonSchema + Send + 'static,
+{
+    let contract = Some(Contract::of::<In, Out>());
+    Arc::new(Typed { function, contract, types: std::marker::PhantomData })
 }
 
 impl<F, In, Out, Shape> ErasedFunction for Typed<F, In, Out, Shape>
@@ -124,13 +156,21 @@ where
 {
     fn call<'a>(&'a self, env: Env, msg: Msg) -> BoxFuture<'a, Result<Reply<Data>, Fault>> {
         Box::pin(async move {
-            let msg = Msg { head: msg.head, params: msg.params, data: In::read(msg.data)? };
+            let data = match &self.contract {
+                Some(contract) => contract.read(msg.data)?,
+                None => In::read(msg.data)?,
+            };
+            let msg = Msg { head: msg.head, params: msg.params, data };
             self.function.call(env, msg).await.and_then(write_body)
         })
     }
 
     fn name(&self) -> &'static str {
         self.function.name()
+    }
+
+    fn contract(&self) -> Option<&Contract> {
+        self.contract.as_ref()
     }
 }
 

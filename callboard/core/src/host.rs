@@ -5,6 +5,7 @@ use crate::breaker::Breakers;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
 use crate::housekeeping;
+use crate::invocation::{Capture, Dependency, Ending, Log, Observer, Open, Recorder};
 use crate::once::kept;
 use crate::outside::Outside;
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) tenants: Option<Uri>,
     /// Up to where this process has told its own bindings of the event log.
     pub(crate) log_end: Mutex<i64>,
+    pub(crate) invocations: Log,
     last_id: Mutex<(i64, u16)>,
 }
 
@@ -72,6 +74,8 @@ pub struct HostBuilder {
     key: SigningKey,
     home: Tenant,
     tenants: Option<Uri>,
+    observers: Vec<Arc<dyn Observer>>,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl HostBuilder {
@@ -132,6 +136,20 @@ impl HostBuilder {
         self
     }
 
+    /// Who hears of invocations.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Who keeps invocations that are captured wholly, as the setting `callboard.capture` says; without one none are.
+    #[must_use]
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
     /// The key that signs passes.
     #[must_use]
     pub fn key(mut self, key: SigningKey) -> Self {
@@ -152,8 +170,12 @@ impl HostBuilder {
             true => self.ports.records.events(None, 0).await?.end,
             false => 0,
         };
+        let mut seed = [0; 8];
+        self.ports.entropy.fill_secret(&mut seed);
+        let capture = self.recorder.and_then(|recorder| Capture::new(recorder, &space, &self.settings));
         let inner = Inner {
             space,
+            invocations: Log::new(u64::from_le_bytes(seed), self.ports.clock.now_ms(), self.observers, capture),
             retention,
             log_end: Mutex::new(log_end),
             ports: self.ports,
@@ -180,6 +202,7 @@ pub(crate) struct Call<'a> {
     pub(crate) settle: Option<Settle>,
     /// Turns the body of a step into what happened to its run.
     pub(crate) step: Option<StepCall>,
+    pub(crate) flow: Option<&'static str>,
 }
 
 impl Host {
@@ -196,6 +219,8 @@ impl Host {
             key: SigningKey::new("k0", key),
             home: Tenant::only(),
             tenants: None,
+            observers: Vec::new(),
+            recorder: None,
         }
     }
 
@@ -260,6 +285,7 @@ impl Host {
             binding: Some(binding),
             settle: None,
             step: None,
+            flow: None,
         };
         self.execute(call, msg).await
     }
@@ -279,12 +305,21 @@ impl Host {
     }
 
     pub(crate) async fn execute(&self, call: Call<'_>, msg: Msg) -> Result<Answer, Fault> {
+        let open = self.begin(&call, &msg);
+        let ending = Ending(open.clone());
+        let result = self.carry_out(call, msg, open).await;
+        ending.with(&result);
+        result
+    }
+
+    async fn carry_out(&self, call: Call<'_>, msg: Msg, open: Arc<Open>) -> Result<Answer, Fault> {
         let env = Env {
             inner: self.inner.clone(),
             head: msg.head.clone(),
             service: call.service,
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
             step: call.step,
+            open: open.clone(),
         };
         let service = self.inner.space.services[call.service].name;
         let mut once = self.once(service, call.binding.filter(|_| call.settle.is_none()), &msg);
@@ -294,13 +329,17 @@ impl Host {
             return Ok(answer);
         }
         for _ in 0..=RETRIES_MAX {
-            let mut reply = call.function.call(env.clone(), msg.clone()).await?;
-            check_reply(&call, &msg.head, &reply)?;
+            open.again();
+            let returned = call.function.call(env.clone(), msg.clone()).await;
+            open.returned(&returned);
+            let mut reply = returned?;
+            check_reply(&call, &msg.head, &reply).inspect_err(|_| open.refused(&reply))?;
             // Nobody waits for the answer to a queued message, so there is nobody to refuse.
             let refusal = reply.refusal.take().filter(|_| call.settle.is_none());
-            let Some(mut commit) = self.commit_of(&call, &msg.head, &mut reply)? else {
+            let Some(mut commit) = self.commit_of(&call, &msg.head, &mut reply, &open)? else {
                 return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, None)), Err);
             };
+            open.changed(&commit.effects);
             self.stow(&mut commit).await?;
             if refusal.is_none()
                 && let Some(once) = &mut once
@@ -308,7 +347,8 @@ impl Host {
                 once.answer = kept(&reply);
                 commit.once = Some(once.clone());
             }
-            match self.inner.ports.records.commit(commit).await {
+            let committing = self.inner.ports.records.commit(commit);
+            match open.timed(Dependency::Records, committing).await {
                 Ok(committed) => {
                     self.announce(&msg.head, &mut reply.effects, &committed);
                     return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, Some(&committed))), Err);
@@ -323,14 +363,18 @@ impl Host {
                     }
                 }
                 // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
-                Err(CommitError::Stale) => {
+                Err(CommitError::Stale | CommitError::Late) => {
                     if let Some(step) = call.step {
                         self.record_late(call.service, &msg.head, step, step.succeeded(&reply.body), call.settle)
                             .await?;
                     }
                     return Ok(answer(msg.head.id, Reply::nothing(), None));
                 }
-                Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => return Err(*fault),
+                Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => {
+                    reply.refusal = refusal;
+                    open.refused(&reply);
+                    return Err(*fault);
+                }
             }
         }
         Err(Fault::conflict("busy", "others are changing the same thing; try again"))
@@ -349,7 +393,13 @@ impl Host {
     }
 
     /// The batch of a reply; none where nothing changes.
-    fn commit_of(&self, call: &Call<'_>, head: &Arc<Head>, reply: &mut Reply<Data>) -> Result<Option<Commit>, Fault> {
+    fn commit_of(
+        &self,
+        call: &Call<'_>,
+        head: &Arc<Head>,
+        reply: &mut Reply<Data>,
+        open: &Open,
+    ) -> Result<Option<Commit>, Fault> {
         let now_ms = self.inner.ports.clock.now_ms();
         let version = reply.version.unwrap_or(now_ms);
         if let Some((kind, uri)) = automatic_event(&reply.outcome) {
@@ -361,12 +411,13 @@ impl Host {
             return Ok(None);
         }
         let effects = reply.effects.clone();
-        let outbox = self.outbox(call.service, head, &effects, now_ms)?;
-        let mut moves = self.flow_moves(call.service, head, &effects)?;
+        let outbox = self.outbox(call.service, head, &effects, now_ms, open)?;
+        let mut moves = self.flow_moves(call.service, head, &effects, open)?;
         if let Some(step) = call.step {
             moves.push(FlowMove::Event { run: step.run, event: step.succeeded(&reply.body) });
         }
         let service = self.inner.space.services[call.service].name;
+        let is_passing = call.step.is_some_and(|step| step.is_passing) && effects.live.is_empty();
         Ok(Some(Commit {
             service,
             head: head.clone(),
@@ -375,11 +426,19 @@ impl Host {
             settle: call.settle,
             moves,
             once: None,
+            is_passing,
             now_ms,
         }))
     }
 
-    fn outbox(&self, service: usize, head: &Head, effects: &Effects, now_ms: i64) -> Result<Vec<Outgoing>, Fault> {
+    fn outbox(
+        &self,
+        service: usize,
+        head: &Head,
+        effects: &Effects,
+        now_ms: i64,
+        open: &Open,
+    ) -> Result<Vec<Outgoing>, Fault> {
         let space = &self.inner.space;
         let name = space.services[service].name;
         let envelope = |kind: &Kind, uri: &Uri, data: Value| Envelope {
@@ -392,6 +451,7 @@ impl Host {
             principal: head.principal.clone(),
             correlation: head.correlation,
             causation: Some(head.id),
+            traceparent: open.traceparent(),
             hops: head.hops.saturating_add(1),
             data,
             dataref: None,
@@ -416,7 +476,7 @@ impl Host {
 }
 
 /// The policy: deny unless the row says who may, and this is one of them.
-fn permit(binding: &Binding, principal: &Principal) -> Result<(), Fault> {
+pub(crate) fn permit(binding: &Binding, principal: &Principal) -> Result<(), Fault> {
     let may = match (binding.who, principal) {
         (_, Principal::Service(_)) | (Who::Anyone, _) | (Who::SignedIn, Principal::Person { .. }) => true,
         (Who::Role(role), _) => principal.has_role(role),

@@ -1,12 +1,13 @@
 //! Identifiers: time-ordered UUIDv7 for records and messages, short random ones for addresses people see.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
 /// A UUIDv7: sorts by creation time, unique without coordination.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Id(Uuid);
 
@@ -14,6 +15,16 @@ impl Id {
     /// Builds an id from a time in Unix milliseconds and ten random bytes.
     pub fn from_parts(time_ms: i64, random: [u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(time_ms.max(0).unsigned_abs(), &random).into_uuid())
+    }
+
+    /// The id with these 128 bits, such as a trace that began elsewhere.
+    pub fn from_u128(bits: u128) -> Self {
+        Self(Uuid::from_u128(bits))
+    }
+
+    /// Its 128 bits.
+    pub fn as_u128(&self) -> u128 {
+        self.0.as_u128()
     }
 
     /// The all-zero id, for messages that have no cause.

@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod breaker;
+pub mod contract;
 mod datum;
 mod delivery;
 mod effects;
@@ -18,6 +19,7 @@ mod handler;
 mod host;
 mod housekeeping;
 mod id;
+pub mod invocation;
 mod msg;
 mod once;
 pub mod operator;
@@ -33,10 +35,11 @@ mod space;
 mod uri;
 
 pub use answer::{Answer, AnswerBody};
+pub use contract::{Contract, Gives, Notes, Takes};
 pub use datum::{Datum, Row, Rows, Statement};
 pub use effects::{
     BATCH_STATEMENTS_MAX, Cancel, DATA_BYTES_MAX, Effects, Emit, LiveMessage, MESSAGE_BYTES_MAX, Operate, Otherwise,
-    SendMsg, Slot, Start, WaitAnswer, WaitName, Write, fill_slots,
+    RUN_KEY_BYTES_MAX, SendMsg, Slot, Start, WaitAnswer, WaitName, Write, fill_slots,
 };
 pub use env::Env;
 pub use fault::{Fault, FaultKind, FieldError};

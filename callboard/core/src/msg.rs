@@ -1,7 +1,9 @@
 //! The one message: a CloudEvents 1.0 event with the attributes of its caller, as a function receives it.
 
+use crate::invocation::Trace;
 use crate::{Fault, Id, Secret, Uri};
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 pub const JSON_DEPTH_MAX: usize = 64;
 
 /// What happens on a URI: the event's type.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
 pub enum Kind {
     /// Read a resource.
@@ -92,7 +94,7 @@ impl fmt::Display for Kind {
 }
 
 /// The channel a message belongs to. Every record, event and log line carries it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Tenant(Arc<str>);
 
@@ -120,7 +122,7 @@ impl fmt::Display for Tenant {
 }
 
 /// Who acts. Never taken from outside: the authentication handler or the runtime sets it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Principal {
     /// Nobody is signed in.
@@ -173,6 +175,20 @@ pub struct Data {
     pub media_type: Cow<'static, str>,
     /// The bytes; none is read as an empty object.
     pub bytes: Bytes,
+}
+
+impl JsonSchema for Data {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Data".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!(true)
+    }
 }
 
 impl Data {
@@ -308,6 +324,8 @@ pub struct Head {
     pub correlation: Id,
     /// The message that caused this one.
     pub causation: Option<Id>,
+    /// Where it stands in the trace of its correlation id.
+    pub trace: Trace,
     /// How often this message was tried before, plus one.
     pub attempt: u32,
     /// How many messages led here; over 16 the message is a loop.
@@ -361,6 +379,7 @@ impl Msg {
             principal: Principal::Nobody,
             correlation: id,
             causation: None,
+            trace: Trace::default(),
             attempt: 1,
             hops: 0,
             deadline_ms: None,

@@ -2,6 +2,7 @@
 
 use crate::{Effects, Fault, Kind, Uri, Write};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -87,7 +88,7 @@ pub struct Intake {
 }
 
 /// One stored part of a request's body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stored {
     /// Offset of its first byte.
     pub offset: u64,

@@ -7,6 +7,7 @@ use crate::{AnswerBody, Data, Effects, Fault, Head, Host, Kind, Msg, Principal, 
 use croner::Cron;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::str::FromStr;
@@ -56,7 +57,7 @@ pub enum When {
 }
 
 /// What becomes of times that passed while nothing ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CatchUp {
     /// They are left out.
@@ -223,6 +224,7 @@ impl Host {
             principal: Principal::Service(service.name.into()),
             correlation: id,
             causation: None,
+            traceparent: None,
             hops: 0,
             data,
             dataref: None,
@@ -272,10 +274,19 @@ impl Host {
         settle: Option<Settle>,
     ) -> Result<(), Fault> {
         let now_ms = self.inner.ports.clock.now_ms();
-        let commit =
-            Commit { service, head, effects: Effects::new(), outbox, settle, moves: Vec::new(), once: None, now_ms };
+        let commit = Commit {
+            service,
+            head,
+            effects: Effects::new(),
+            outbox,
+            settle,
+            moves: Vec::new(),
+            once: None,
+            is_passing: false,
+            now_ms,
+        };
         match self.inner.ports.records.commit(commit).await {
-            Ok(_) | Err(CommitError::Stale) => Ok(()),
+            Ok(_) | Err(CommitError::Stale | CommitError::Late) => Ok(()),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             Err(CommitError::Retry | CommitError::Seen) => Err(Fault::bug("a schedule has no expectation")),
         }

@@ -1,8 +1,10 @@
 //! A service: one table of bindings, its tables and statements, its flows and settings. A value, not a trait.
 
-use crate::function::{Erased, Function, Input, erase};
+use crate::contract::{Contract, Notes};
+use crate::function::{Erased, Function, Input, erase, erase_called};
 use crate::outside::Dependency;
 use crate::{CatchUp, Flow, Kind, Pattern, Schedule, Statement, When};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Who may call a function.
@@ -60,6 +62,8 @@ pub struct Binding {
     pub on_dead: OnDead,
     /// Whether an event reaches every running process, and not only one of them.
     pub is_every_node: bool,
+    /// What it says of the wire beside its types.
+    pub notes: Notes,
     pub(crate) function: Erased,
 }
 
@@ -67,6 +71,11 @@ impl Binding {
     /// The function's path in its service, such as `catalogue::series::create`.
     pub fn function_name(&self) -> &'static str {
         self.function.name()
+    }
+
+    /// What the function takes and gives.
+    pub fn contract(&self) -> &Contract {
+        self.function.contract().expect("a row is made of a function whose types are described")
     }
 }
 
@@ -153,6 +162,8 @@ pub struct Service {
     pub outside: Vec<Dependency>,
     /// How many days events of a kind are kept, where it is not the usual time.
     pub retention: Vec<(Kind, u32)>,
+    /// What it publishes: which kind of event, on which URIs, and with what.
+    pub publishes: Vec<(Kind, Pattern, Contract)>,
     /// Mistakes in the table, reported together at start.
     pub(crate) mistakes: Vec<String>,
 }
@@ -175,6 +186,7 @@ impl Service {
             tools: Vec::new(),
             retention: Vec::new(),
             outside: Vec::new(),
+            publishes: Vec::new(),
             mistakes: Vec::new(),
         }
     }
@@ -192,8 +204,8 @@ impl Service {
     where
         Shape: 'static,
         F: Function<In, Out, Shape>,
-        In: Input,
-        Out: Serialize + Send + 'static,
+        In: Input + JsonSchema,
+        Out: Serialize + JsonSchema + Send + 'static,
     {
         match Pattern::parse(pattern) {
             Ok(pattern) => self.bindings.push(Binding {
@@ -207,14 +219,15 @@ impl Service {
                 attempts_max: 8,
                 on_dead: OnDead::Skip,
                 is_every_node: false,
-                function: erase(function),
+                notes: Notes::default(),
+                function: erase_called(function),
             }),
             Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
         }
         self
     }
 
-    fn last(mut self, change: impl FnOnce(&mut Binding)) -> Self {
+    pub(crate) fn last(mut self, change: impl FnOnce(&mut Binding)) -> Self {
         match self.bindings.last_mut() {
             Some(binding) => change(binding),
             None => self.mistakes.push(format!("{}: an option stands before the first row", self.name)),

@@ -1,6 +1,7 @@
 //! URIs inside a tenant: an absolute path of decoded segments, never a host or a query.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ const SEGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add
 
 /// An absolute path such as `/series/night-shift`, decoded and checked: no empty, `.` or `..` segment, no control
 /// character, no backslash. One URI has one spelling, so what was authorised is what is served.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Uri(Arc<str>);
 

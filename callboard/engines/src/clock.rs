@@ -45,6 +45,10 @@ impl Clock for ManualClock {
     fn now_ms(&self) -> i64 {
         self.now_ms.load(Ordering::SeqCst)
     }
+
+    fn monotonic_ns(&self) -> u64 {
+        self.now_ms().max(0).unsigned_abs() * 1_000_000
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Handlers around dispatch that need a library or IO: who sends a message, whether it came before, and how often what is
-//! called.
+//! Handlers around dispatch that need a library or IO: who sends a message, whether it came before, how often what is
+//! called, and to which trace it belongs.
 //!
 //! ```no_run
 //! # fn assemble(ports: callboard::Ports) -> callboard::HostBuilder {
@@ -11,7 +11,11 @@
 mod authenticate;
 mod idempotency;
 mod meter;
+mod otlp;
+mod tracing;
 
 pub use authenticate::Authenticate;
 pub use idempotency::Idempotency;
 pub use meter::{Figures, Meter};
+pub use otlp::{Collector, Exporter};
+pub use tracing::Tracing;

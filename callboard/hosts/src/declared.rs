@@ -160,6 +160,11 @@ impl May {
         self.events.iter().any(|(have, uris)| have == kind && uris.find(uri).is_some())
     }
 
+    /// Whether it may make resources.
+    pub(crate) fn create(&self) -> bool {
+        self.events.iter().any(|(kind, _)| kind.as_str() == "created")
+    }
+
     pub(crate) fn send(&self, kind: &Kind, uri: &Uri) -> bool {
         self.sends.iter().any(|(have, uris)| have == kind && uris.find(uri).is_some())
     }

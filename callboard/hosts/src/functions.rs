@@ -134,7 +134,8 @@ impl Functions {
                 let Checked { who, stranger, declared, .. } = checked;
                 service = service
                     .on(kind.clone(), pattern.as_str(), foreign.clone(), *who, *stranger)
-                    .attempts_max(declared.attempts_max);
+                    .attempts_max(declared.attempts_max)
+                    .answers(successes(checked));
             }
         }
         let has_documents = self.rows.iter().any(|row| row.checked.may.documents);
@@ -181,6 +182,14 @@ impl Functions {
     pub fn processes(&self, function: &str) -> Option<(usize, u64)> {
         let row = self.rows.iter().find(|row| row.checked.name == function)?;
         Some(row.foreign.inner.pool.counts())
+    }
+}
+
+/// Statuses with which a function may succeed: its answer decides.
+fn successes(checked: &Checked) -> &'static [u16] {
+    match checked.may.create() {
+        true => &[200, 201, 202, 204],
+        false => &[200, 202, 204],
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::model::{Decision, EpisodeFacts, Item, SeriesFacts, Standing, decide};
 use callboard::{Empty, Env, Fault, FaultKind, Id, Msg, Reply};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -18,7 +19,7 @@ pub(crate) async fn of_episode(env: Env, msg: Msg<Empty>) -> Result<Reply<Decisi
 }
 
 /// Whether delivery needs no pass.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Public {
     is_public: bool,
 }

@@ -1,6 +1,7 @@
 //! The rule itself, pure: facts about an item and the standing of a person give a decision and its reason.
 
 use callboard::Principal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an item's editor says about it, from the most open to the strictest.
@@ -75,7 +76,7 @@ impl Standing {
 }
 
 /// May they, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Decision {
     /// May know that it is there.
     pub(crate) visible: bool,

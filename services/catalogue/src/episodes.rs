@@ -11,6 +11,7 @@ use crate::text::Fields;
 use crate::visibility::require_episode;
 use crate::{edition, order, series};
 use callboard::{Effects, Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,12 +37,14 @@ pub(crate) async fn find(env: Env, msg: Msg<Empty>) -> Result<Reply<Episode>, Fa
     Ok(Reply::ok(row.into()).version(version))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEpisode {
     season: Option<i64>,
     number: Option<i64>,
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: String,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     #[serde(default)]
     short_text: String,
     #[serde(default)]
@@ -114,12 +117,14 @@ fn numbered_by(effects: &mut Effects, row: EpisodeRow) -> Value {
     body
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     season: Option<i64>,
     number: Option<i64>,
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: Option<String>,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     short_text: Option<String>,
     long_text: Option<String>,
     tags: Option<Vec<String>>,

@@ -3,10 +3,11 @@
 use crate::model::{Access, id_of, no_episode, no_series};
 use crate::records::{EPISODE_FACTS, SERIES_FACTS};
 use callboard::{Empty, Env, Fault, Msg, Reply, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who may see a series.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SeriesFacts {
     id: String,
     access: Access,
@@ -14,7 +15,7 @@ pub(crate) struct SeriesFacts {
 }
 
 /// Who may see an episode, by itself and by its series.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EpisodeFacts {
     id: String,
     series: String,

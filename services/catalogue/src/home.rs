@@ -6,6 +6,7 @@ use crate::records::{EPISODE_FIRST_PLAYABLE, EPISODES_NEWEST, GENRES, SERIES_OF_
 use crate::slug::slug_or;
 use callboard::ports::Read;
 use callboard::{Empty, Env, Fault, Msg, Reply, Rows, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -23,19 +24,19 @@ const NEW: &str = "New";
 const NEW_MS: i64 = 7 * 24 * 3_600_000;
 
 /// `get /home`
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Home {
     hero: Vec<Card>,
     carousels: Vec<Carousel>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Carousel {
     title: String,
     cards: Vec<Card>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Card {
     kind: &'static str,
     id: String,

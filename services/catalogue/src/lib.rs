@@ -18,6 +18,7 @@ mod slug;
 mod text;
 mod visibility;
 
+use callboard::contract::Changed;
 use callboard::{Kind, Service, Stranger, Who, event};
 
 /// The service.
@@ -29,18 +30,22 @@ pub fn service() -> Service {
         .on(Get, "/home", home::read, Who::Anyone, Denied)
         .on(Get, "/series", series::list, Who::Anyone, Denied)
         .on(Post, "/series", series::create, EDITOR, Denied)
+        .answers(&[201])
         .on(Get, "/series/by-slug/{slug}", series::find, Who::Anyone, Denied)
         .on(Get, "/series/{id}", series::read, Who::Anyone, Denied)
         .on(Patch, "/series/{id}", series::change, EDITOR, Denied)
+        .reads(&["if-match"])
         .on(Delete, "/series/{id}", removal::begin, EDITOR, Denied)
         .on(Post, "/series/{id}/removal", removal::go_on, Who::Services, NotFound)
         .on(Get, "/series/{id}/facts", facts::of_series, Who::Services, NotFound)
         .on(Get, "/series/{id}/episodes", seasons::list, Who::Anyone, Denied)
         .on(Post, "/series/{id}/episodes", episodes::create, EDITOR, Denied)
+        .answers(&[201])
         .on(Patch, "/series/{id}/seasons/{number}", seasons::change, EDITOR, Denied)
         .on(Get, "/episodes/by-pid/{pid}", episodes::find, Who::Anyone, Denied)
         .on(Get, "/episodes/{id}", episodes::read, Who::Anyone, Denied)
         .on(Patch, "/episodes/{id}", episodes::change, EDITOR, Denied)
+        .reads(&["if-match"])
         .on(Delete, "/episodes/{id}", episodes::remove, EDITOR, Denied)
         .on(Get, "/episodes/{id}/facts", facts::of_episode, Who::Services, NotFound)
         .on(event("processing"), "/assets/{id}", media::follow, Who::Services, NotFound)
@@ -48,6 +53,13 @@ pub fn service() -> Service {
         .on(event("ready"), "/assets/{id}", media::follow, Who::Services, NotFound)
         .on(event("failed"), "/assets/{id}", media::follow, Who::Services, NotFound)
         .on(event("removed"), "/assets/{id}", media::follow, Who::Services, NotFound)
+        .publishes::<Changed>(event("created"), "/series/{id}")
+        .publishes::<Changed>(event("changed"), "/series/{id}")
+        .publishes::<Changed>(event("deleted"), "/series/{id}")
+        .publishes::<Changed>(event("created"), "/episodes/{id}")
+        .publishes::<Changed>(event("changed"), "/episodes/{id}")
+        .publishes::<Changed>(event("deleted"), "/episodes/{id}")
+        .publishes::<Changed>(event("changed"), "/series/{id}/seasons/{number}")
         .tenants_tables(&["series", "series_slug", "series_genre", "season", "episode"])
         .migration("0001_catalogue", include_str!("../migrations/0001_catalogue.sql"))
         .migration("0002_members_listed", include_str!("../migrations/0002_members_listed.sql"))

@@ -5,11 +5,12 @@
 use crate::model::MediaState;
 use crate::records::{EPISODE_MEDIA, EPISODE_MEDIA_UPDATE, SERIES_REFRESH};
 use callboard::{Effects, Env, Fault, Id, Msg, Reply, event, params, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What `media` says about an asset. Fields that it adds later are ignored.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct News {
     asset: String,
     episode: String,

@@ -1,6 +1,7 @@
 //! What series, seasons and episodes are, and what may be said about them from outside.
 
 use callboard::{Datum, Fault, Id, Msg, Principal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most genres of a series.
@@ -15,7 +16,7 @@ pub(crate) const SEASON_MAX: i64 = 999;
 pub(crate) const NUMBER_MAX: i64 = 9_999;
 
 /// What an item's editor says about who may see it. What follows from it is decided by `access`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Access {
     /// Everybody.
@@ -92,7 +93,7 @@ impl TryFrom<i64> for Tier {
 }
 
 /// A series, as its row is read and as callers get it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Series {
     pub(crate) id: String,
     pub(crate) slug: String,
@@ -143,7 +144,7 @@ pub(crate) struct EpisodeRow {
 }
 
 /// An episode, as callers get it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct Episode {
     pub(crate) id: String,
     pub(crate) pid: String,
@@ -162,7 +163,7 @@ pub(crate) struct Episode {
 }
 
 /// What is known of an episode's video.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Media {
     pub(crate) asset: String,
     pub(crate) version: Option<String>,
@@ -171,7 +172,7 @@ pub(crate) struct Media {
 }
 
 /// How far a video is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum MediaState {
     /// Not playable yet.

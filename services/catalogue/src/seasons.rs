@@ -8,27 +8,29 @@ use crate::text::Fields;
 use crate::visibility::require_series;
 use callboard::ports::Read;
 use callboard::{Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most episodes in one answer; longer series are read on with `after`.
 const EPISODES_PAGE: u32 = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     season: Option<i64>,
     after: Option<String>,
+    #[schemars(range(min = 1, max = 500), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Seasons {
     seasons: Vec<Season>,
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Season {
     number: i64,
     title: String,
@@ -102,13 +104,13 @@ fn title_of(number: i64, title: &str) -> String {
     if title.is_empty() { format!("Season {number}") } else { title.to_owned() }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     title: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Named {
     number: i64,
     title: String,

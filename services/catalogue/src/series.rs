@@ -11,17 +11,19 @@ use crate::slug::{candidates, slug_of, slug_or};
 use crate::text::Fields;
 use crate::visibility::require_series;
 use callboard::{Effects, Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
     genre: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Page {
     items: Vec<Series>,
     next: Option<String>,
@@ -57,7 +59,7 @@ pub(crate) async fn read(env: Env, msg: Msg<Empty>) -> Result<Reply<Series>, Fau
 }
 
 /// A series, or the slug it is found at now.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Found {
     Here(Box<Series>),
@@ -83,10 +85,12 @@ pub(crate) async fn find(env: Env, msg: Msg<Empty>) -> Result<Reply<Found>, Faul
     Ok(Reply::ok(Found::Here(Box::new(series.shown_to(env.principal())))).version(version))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSeries {
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: String,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     #[serde(default)]
     short_text: String,
     #[serde(default)]
@@ -170,10 +174,12 @@ fn list_genres(effects: Effects, series: &Series) -> Effects {
         .fold(effects, |effects, name| effects.write(GENRE_INSERT.with(params![&series.id, slug_of(name), name, tier])))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
+    #[schemars(length(max = 120), extend("x-code" = "item.invalid"))]
     title: Option<String>,
+    #[schemars(length(max = 200), extend("x-code" = "item.invalid"))]
     short_text: Option<String>,
     long_text: Option<String>,
     genres: Option<Vec<String>>,

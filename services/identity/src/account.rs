@@ -5,10 +5,11 @@ use crate::model::{Account, Person, Role, read_name};
 use crate::password::Password;
 use crate::{attempts, records, sessions};
 use callboard::{Env, Fault, Msg, Reply, Write, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What somebody gives for an account.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccount {
     email: String,
@@ -17,7 +18,7 @@ pub(crate) struct NewAccount {
 }
 
 /// What the command line gives for an owner.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOwner {
     email: String,
@@ -27,7 +28,7 @@ pub(crate) struct NewOwner {
 }
 
 /// What the command line gives for an account whose password is lost.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPassword {
     email: String,
@@ -37,7 +38,7 @@ pub(crate) struct NewPassword {
 
 /// An account as the command line is told of it, with its password where that was generated. It is told once, so it is not
 /// printed.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Told {
     id: String,
     email: String,

@@ -5,10 +5,11 @@ use crate::model::{Account, Role, check_version, read_name};
 use crate::password::Password;
 use crate::{attempts, records, sessions};
 use callboard::{Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A person, as they see themselves.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Me {
     id: String,
     name: String,
@@ -18,7 +19,7 @@ pub(crate) struct Me {
 }
 
 /// What a person may change of themselves.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     #[serde(default)]
@@ -26,7 +27,7 @@ pub(crate) struct Change {
 }
 
 /// A change of password.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
     old: Password,

@@ -3,18 +3,20 @@
 use crate::model::{Account, Member, Role, check_version};
 use crate::{records, sessions};
 use callboard::{Empty, Env, Fault, Msg, Reply, Write, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Longest page.
 const LIMIT_MAX: usize = 100;
 
 /// Which page of the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     #[serde(default)]
     after: String,
     #[serde(default = "usual_limit")]
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "members.limit"))]
     limit: usize,
 }
 
@@ -23,14 +25,14 @@ fn usual_limit() -> usize {
 }
 
 /// A page of members.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Members {
     items: Vec<Member>,
     next: Option<String>,
 }
 
 /// A new role.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     role: Role,

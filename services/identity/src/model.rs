@@ -1,6 +1,7 @@
 //! What an account, a role and a member are, and the rules of names and versions.
 
 use callboard::Fault;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 const NAME_CHARS_MAX: usize = 60;
 
 /// What somebody may do in a tenant; each role includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     Viewer,
@@ -51,7 +52,7 @@ pub(crate) struct Account {
 }
 
 /// Somebody who has signed in, as they are told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -72,7 +73,7 @@ impl Account {
 }
 
 /// An account as an owner sees it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Member {
     pub(crate) id: String,
     pub(crate) email: String,

@@ -4,6 +4,7 @@ use crate::email::Email;
 use argon2::password_hash::Error;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use callboard::{Env, Fault, Secret};
+use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -21,7 +22,7 @@ const SALT_BYTES: usize = 22;
 const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz123456789";
 
 /// A password somebody typed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
 pub(crate) struct Password(Secret<String>);
 
 impl<'de> Deserialize<'de> for Password {

@@ -5,6 +5,7 @@ use crate::model::{Account, Person, Role, digest};
 use crate::password::Password;
 use crate::{attempts, records};
 use callboard::{Cookie, Empty, Env, Fault, Msg, Reply, event, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,7 +17,7 @@ const AGE_S: i64 = 30 * 24 * 60 * 60;
 const SESSIONS_MAX: usize = 20;
 
 /// What somebody signs in with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
     email: String,
@@ -24,14 +25,14 @@ pub(crate) struct Credentials {
 }
 
 /// The hash of a token.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     hash: String,
 }
 
 /// Who acts in a session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Resolved {
     person: String,
     roles: &'static [Role],

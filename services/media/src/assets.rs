@@ -10,6 +10,7 @@ use crate::records::{
 use crate::uploads::no_episode;
 use crate::{publish, removal, uploads};
 use callboard::{Effects, Empty, Env, Fault, Kind, Msg, Reply, event, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,14 +18,14 @@ use serde_json::json;
 pub(crate) const MANY: i64 = 50;
 
 /// One stage on the way from an upload to a video.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Stage {
     name: &'static str,
     state: &'static str,
 }
 
 /// An asset as editors see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct View {
     id: String,
     episode: String,
@@ -95,7 +96,7 @@ pub(crate) async fn read(env: Env, msg: Msg<Empty>) -> Result<Reply<View>, Fault
 }
 
 /// Which assets to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     episode: String,
@@ -106,7 +107,7 @@ pub(crate) struct Question {
 }
 
 /// A page of assets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Page {
     items: Vec<View>,
     next: Option<String>,

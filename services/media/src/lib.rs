@@ -28,6 +28,7 @@ pub mod source;
 mod tus;
 mod uploads;
 
+use callboard::contract::Changed;
 use callboard::{Kind, Service, Stranger, Values, Who, event};
 
 /// The service.
@@ -37,11 +38,21 @@ pub fn service() -> Service {
     const EDITOR: Who = Who::Role("editor");
     Service::new("media")
         .on(Options, "/uploads", uploads::describe, Who::Anyone, Denied)
+        .tells(uploads::SPOKEN)
         .on(Options, "/uploads/{id}", uploads::describe, Who::Anyone, Denied)
+        .tells(uploads::SPOKEN)
         .on(Post, "/uploads", uploads::create, EDITOR, Denied)
+        .answers(&[201])
+        .reads(&["tus-resumable", "upload-length", "upload-metadata"])
+        .tells(&["tus-resumable", "upload-offset"])
         .on(Get, "/uploads/{id}", uploads::read, Who::SignedIn, Denied)
+        .tells(&["tus-resumable", "upload-offset", "upload-length"])
         .on(Patch, "/uploads/{id}", uploads::go_on, Who::SignedIn, Denied)
+        .reads(&["tus-resumable", "upload-offset"])
+        .tells(&["tus-resumable", "upload-offset"])
+        .takes("application/offset+octet-stream")
         .on(Delete, "/uploads/{id}", uploads::remove, Who::SignedIn, Denied)
+        .reads(&["tus-resumable"])
         .on(Post, "/uploads/{id}/parts", parts::store, Who::Services, NotFound)
         .on(Post, "/uploads/{id}/expiry", uploads::expire, Who::Services, NotFound)
         .on(Get, "/assets", assets::list, EDITOR, Denied)
@@ -50,12 +61,23 @@ pub fn service() -> Service {
         .on(Delete, "/episodes/{id}/asset", assets::remove, EDITOR, Denied)
         .on(Post, "/episodes/{id}/asset/removal", assets::follow_episode, Who::Services, NotFound)
         .on(Post, "/episodes/{id}/playback", playback::create, Who::Anyone, Denied)
+        .refuses(&[401])
         .on(event("deleted"), "/episodes/{id}", assets::follow_episode, Who::Services, NotFound)
         .on(event("changed"), "/episodes/{id}", exposure::follow_episode, Who::Services, NotFound)
         .on(event("changed"), "/series/{id}", exposure::follow_series, Who::Services, NotFound)
         .on(event("delayed"), "/flows/publish/{run}", publish::delay, Who::Services, NotFound)
         .on(event("undone"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
         .on(event("undo_stuck"), "/flows/publish/{run}", publish::fail, Who::Services, NotFound)
+        .publishes::<model::News>(event("processing"), "/assets/{id}")
+        .publishes::<model::News>(event("playable"), "/assets/{id}")
+        .publishes::<model::News>(event("ready"), "/assets/{id}")
+        .publishes::<model::News>(event("failed"), "/assets/{id}")
+        .publishes::<model::News>(event("removed"), "/assets/{id}")
+        .publishes::<model::Revoked>(event("revoked"), "/assets/{id}")
+        .publishes::<model::Arrived>(event("completed"), "/uploads/{id}")
+        .publishes::<Changed>(event("created"), "/uploads/{id}")
+        .publishes::<Changed>(event("deleted"), "/uploads/{id}")
+        .publishes::<Changed>(event("deleted"), "/episodes/{id}/asset")
         .flow(publish::flow())
         .flow(exposure::flow())
         .flow(removal::flow())

@@ -1,6 +1,7 @@
 //! Uploads and assets as they are stored, and where their blobs lie. Pure.
 
 use callboard::{Datum, Fault, Id, Tenant, Uri, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ pub(crate) struct Upload {
 }
 
 /// Where an upload stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum UploadState {
     /// Bytes are missing.
@@ -70,8 +71,43 @@ pub(crate) struct Asset {
     pub(crate) version: i64,
 }
 
+/// What others hear of an asset; its version is a slot where the commit finds it out.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct News<Version = i64> {
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
+    pub(crate) asset: String,
+    pub(crate) episode: String,
+    /// The version that plays.
+    pub(crate) media_version: Option<String>,
+    /// What happened to it.
+    pub(crate) state: String,
+    pub(crate) duration_ms: Option<i64>,
+    /// Why it failed, for people.
+    pub(crate) reason: Option<String>,
+}
+
+/// The news that passes issued until now do not count any more.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what `tell` of the exposure adds to the news")]
+pub(crate) struct Revoked {
+    #[serde(flatten)]
+    news: News,
+    /// A pass that ends later was issued after this, in Unix milliseconds.
+    expires_ms_max: i64,
+}
+
+/// What others hear of an upload that has arrived whole.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Arrived {
+    pub(crate) uri: Uri,
+    pub(crate) version: i64,
+    pub(crate) asset: String,
+    pub(crate) episode: String,
+}
+
 /// Where an asset stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AssetState {
     /// Nothing can be played yet.
@@ -143,15 +179,15 @@ impl Asset {
 
     /// What others hear of it. `version` is the row's new version, or a slot for it.
     pub(crate) fn news(&self, state: &str, version: impl Serialize) -> Result<Value, Fault> {
-        Ok(json!({
-            "uri": self.uri()?,
-            "version": version,
-            "asset": self.id,
-            "episode": self.episode,
-            "media_version": self.playing(),
-            "state": state,
-            "duration_ms": self.duration_ms,
-            "reason": self.reason,
+        Ok(json!(News {
+            uri: self.uri()?,
+            version,
+            asset: self.id.clone(),
+            episode: self.episode.clone(),
+            media_version: self.playing().map(str::to_owned),
+            state: state.to_owned(),
+            duration_ms: self.duration_ms,
+            reason: self.reason.clone(),
         }))
     }
 }

@@ -1,14 +1,13 @@
 //! Parts that the gateway has stored: each moves its upload on, and the last one starts its publication.
 
 use crate::arrival::{Arrival, judge};
-use crate::model::{Asset, AssetState, Part, Upload, UploadState, canonical, stored, upload_blobs};
+use crate::model::{Arrived, Asset, AssetState, News, Part, Upload, UploadState, canonical, stored, upload_blobs};
 use crate::publish::{self, Publication};
 use crate::records::{ASSET_INSERT, ASSETS_OF_EPISODE, PART_INSERT, PARTS_LIKE, QUOTA_GIVE, UPLOAD, UPLOAD_ADVANCE};
 use crate::uploads::{elsewhere, no_upload};
 use crate::{assets, removal, tus};
 use callboard::ports::Read;
 use callboard::{Effects, Env, Fault, Msg, Reply, Stored, event, params, uri};
-use serde_json::json;
 
 /// `post /uploads/{id}/parts`
 pub(crate) async fn store(env: Env, msg: Msg<Stored>) -> Result<Reply, Fault> {
@@ -80,14 +79,21 @@ async fn complete(env: &Env, effects: Effects, upload: Upload) -> Result<Effects
     }
     if !earlier.iter().any(|old| old.state.is_playable()) {
         let uri = uri!("/assets/{asset}")?;
-        let news = json!({
-            "uri": uri, "version": 1, "asset": asset, "episode": upload.episode, "media_version": null,
-            "state": "processing", "duration_ms": null, "reason": null,
-        });
+        let news = News {
+            uri: uri.clone(),
+            version: 1,
+            asset: asset.clone(),
+            episode: upload.episode.clone(),
+            media_version: None,
+            state: "processing".to_owned(),
+            duration_ms: None,
+            reason: None,
+        };
         effects = effects.emit(event("processing"), uri, news);
     }
     let uri = uri!("/uploads/{}", upload.id)?;
-    let news = json!({"uri": uri, "version": now_ms, "asset": asset, "episode": upload.episode});
+    let (arrived, episode) = (uri.clone(), upload.episode.clone());
+    let news = Arrived { uri: arrived, version: now_ms, asset: asset.clone(), episode };
     let publication = Publication {
         upload: upload.id.clone(),
         asset,

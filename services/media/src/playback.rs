@@ -6,13 +6,14 @@ use crate::publish::MASTER;
 use crate::records::ASSETS_OF_EPISODE;
 use crate::{assets, uploads};
 use callboard::{Empty, Env, Fault, Msg, PASS_AGE_MS_MAX, Pass, Principal, Reply, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How long somebody may pause, beyond the length of a video.
 const PAUSE_MS: i64 = 3_600_000;
 
 /// Where a video plays.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Playback {
     src: String,
     poster: Option<String>,

@@ -4,11 +4,15 @@ use crate::model::{Asset, AssetState, Upload, UploadState, canonical, stored, up
 use crate::records::{ASSET, PARTS_DELETE, QUOTA_GIVE, QUOTA_TAKE, UPLOAD, UPLOAD_DELETE, UPLOAD_INSERT};
 use crate::{assets, removal, tus};
 use callboard::{Data, Effects, Empty, Env, Fault, FaultKind, Intake, Kind, Msg, Principal, Reply, event, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// An upload without progress for so long is removed.
 const AGE_MS_MAX: i64 = 24 * 3_600_000;
+
+/// Headers that say what of the protocol is spoken.
+pub(crate) const SPOKEN: &[&str] = &["tus-resumable", "tus-version", "tus-extension", "tus-max-size"];
 
 /// `options /uploads`, `options /uploads/{id}`: what of the protocol is spoken.
 pub(crate) async fn describe(env: Env, _: Msg<Data>) -> Result<Reply, Fault> {
@@ -83,7 +87,7 @@ async fn own<T>(env: &Env, msg: &Msg<T>) -> Result<Upload, Fault> {
 }
 
 /// An upload as its uploader sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct View {
     id: String,
     episode: String,

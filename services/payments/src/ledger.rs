@@ -5,6 +5,7 @@ use crate::currency;
 use crate::model::Tip;
 use crate::records::{BALANCES, ENTRY_ADD, ENTRY_BALANCE, ENTRY_REVERSE, LINE_ADD, LINES_REVERSE};
 use callboard::{Effects, Empty, Env, Fault, Msg, Reply, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the payment service holds for the channel.
@@ -46,14 +47,14 @@ pub(crate) fn unbook(effects: Effects, tip: &str, now_ms: i64) -> Effects {
     effects.write(ENTRY_REVERSE.with(params![&entry, &back, now_ms])).write(LINES_REVERSE.with(params![&entry, &back]))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Books {
     accounts: Vec<Account>,
     /// Whether everything together adds up to nothing in every currency.
     is_balanced: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Account {
     account: String,
     currency: String,

@@ -14,6 +14,7 @@ mod tipping;
 mod tips;
 mod webhook;
 
+use callboard::contract::Changed;
 use callboard::{Kind, Service, Stranger, Who, event};
 
 /// The service.
@@ -27,16 +28,25 @@ pub fn service() -> Service {
         .on(Put, "/payments/offer", offer::change, OWNER, Denied)
         .on(Get, "/payments/books", ledger::read, OWNER, Denied)
         .on(Post, "/payments/webhook", webhook::hear, Who::Anyone, Denied)
+        .reads(&["stripe-signature"])
+        .takes("application/json")
         .on(Post, "/tips", tips::create, Who::SignedIn, Denied)
+        .answers(&[202])
         .on(Get, "/tips", tips::list, EDITOR, Denied)
         .on(Get, "/tips/{id}", tips::read, Who::SignedIn, Denied)
         .on(Post, "/tips/{id}/refund", refund::begin, OWNER, Denied)
+        .answers(&[202])
         .on(Get, "/me/tips", tips::list_own, Who::SignedIn, Denied)
         .on(event("delayed"), "/flows/tip/{run}", tipping::delay, Who::Services, NotFound)
         .on(event("undone"), "/flows/tip/{run}", tipping::fail, Who::Services, NotFound)
         .on(event("undo_stuck"), "/flows/tip/{run}", tipping::get_stuck, Who::Services, NotFound)
         .on(event("delayed"), "/flows/refund/{run}", tipping::delay, Who::Services, NotFound)
         .on(event("undone"), "/flows/refund/{run}", refund::fail, Who::Services, NotFound)
+        .publishes::<Changed>(event("created"), "/tips/{id}")
+        .publishes::<Changed>(event("changed"), "/tips/{id}")
+        .publishes::<model::News>(event("received"), "/tips/{id}")
+        .publishes::<model::News>(event("refunded"), "/tips/{id}")
+        .publishes::<Changed>(event("changed"), "/payments/offer")
         .flow(tipping::flow())
         .flow(refund::flow())
         .tenants_tables(&["tip_offer", "tip", "ledger_entry", "ledger_line", "payment_event"])

@@ -3,13 +3,24 @@
 use crate::currency;
 use crate::records::TIP;
 use callboard::{Env, Fault, Uri, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Longest note, in characters.
 pub(crate) const NOTE_CHARS_MAX: usize = 200;
 
+/// What others hear of a tip that was received or given back.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct News {
+    pub(crate) uri: Uri,
+    pub(crate) series: String,
+    /// In the currency's smallest unit.
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+}
+
 /// Where a tip stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     /// Its flow runs.
@@ -62,7 +73,7 @@ pub(crate) struct Tip {
 }
 
 /// A tip as it is shown. Who gave it anonymously is shown to nobody but themselves.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct View {
     id: String,
     status_uri: String,
@@ -85,7 +96,7 @@ pub(crate) struct View {
     version: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Stage {
     id: &'static str,
     word: &'static str,

@@ -5,6 +5,7 @@ use crate::model::NOTE_CHARS_MAX;
 use crate::records::{OFFER, OFFER_SET};
 use crate::stripe;
 use callboard::{Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most amounts that are proposed.
@@ -35,7 +36,7 @@ struct Stored {
 }
 
 /// What pages need to know.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct View {
     is_open: bool,
     currency: &'static str,
@@ -49,20 +50,20 @@ pub(crate) struct View {
     version: i64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Money {
     amount: i64,
     text: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Card {
     id: &'static str,
     name: &'static str,
 }
 
 /// What an owner sets.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     currency: String,

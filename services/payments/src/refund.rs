@@ -1,14 +1,14 @@
 //! Flow `refund`: a tip that was received is given back whole, once.
 
 use crate::ledger;
-use crate::model::{State, load};
+use crate::model::{News, State, load};
 use crate::records::{TIP_KEPT, TIP_REFUNDED, TIP_REFUNDING, TIP_STUCK};
 use crate::stripe::Stripe;
 use crate::tipping::{Gift, PATIENT, changed, give_back, words};
 use callboard::flow::Reason;
 use callboard::{Effects, Empty, Env, Fault, Flow, Msg, Reply, Step, event, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// Name of the flow; its key is the tip's id and the time it was asked for, since a refusal can be followed by another attempt.
 pub(crate) const FLOW: &str = "refund";
@@ -45,7 +45,7 @@ pub(crate) async fn begin(env: Env, msg: Msg<Empty>) -> Result<Reply<Begun>, Fau
 }
 
 /// What somebody hears who asked for a refund.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Begun {
     id: String,
     status_uri: String,
@@ -74,13 +74,14 @@ async fn unbook(env: Env, msg: Msg<Step<Gift>>) -> Result<Reply, Fault> {
 async fn tell(env: Env, msg: Msg<Step<Gift>>) -> Result<Reply, Fault> {
     let tip = load(&env, &msg.data.input.tip).await?;
     let uri = tip.uri()?;
-    let news = json!({"uri": uri, "series": tip.series, "amount": tip.amount, "currency": tip.currency});
+    let (series, currency) = (tip.series.clone(), tip.currency.clone());
+    let news = News { uri: uri.clone(), series, amount: tip.amount, currency };
     let effects = Effects::from(TIP_REFUNDED.with(params![&tip.id, env.now_ms()])).emit(event("refunded"), uri, news);
     Ok(Reply::nothing().with(changed(&env, &tip, effects)?))
 }
 
 /// What the runtime says of a run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Told {
     input: Gift,
     reason: Option<Reason>,

@@ -5,6 +5,7 @@ use crate::records::{TIP_ADD, TIP_BY_KEY, TIPS, TIPS_OF_PERSON, TIPS_PENDING};
 use crate::tipping::{FLOW, Gift};
 use crate::{offer, stripe};
 use callboard::{Empty, Env, Fault, Id, Msg, Reply, Rows, event, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -14,7 +15,7 @@ const PENDING_MAX: i64 = 5;
 const PENDING_AGE_MS: i64 = 3_600_000;
 
 /// What somebody gives: `amount` in the currency's smallest unit, or `amount_text` as people write it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTip {
     series: String,
@@ -202,14 +203,15 @@ pub(crate) async fn read(env: Env, msg: Msg<Empty>) -> Result<Reply<View>, Fault
     Ok(Reply::ok(tip.view(person)?).version(version))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Page {
     items: Vec<View>,
     next: Option<String>,

@@ -6,6 +6,7 @@ use crate::records::{EVENT, EVENT_ADD, TIP};
 use crate::stripe::{WEBHOOK_SECRET, signature};
 use crate::{refund, tipping};
 use callboard::{Data, Effects, Env, Fault, Msg, Reply, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,7 +41,7 @@ struct Object {
 }
 
 /// What the sender hears.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Heard {
     /// Whether it was news.
     is_news: bool,

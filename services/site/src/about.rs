@@ -4,6 +4,7 @@
 use crate::frame::Frame;
 use askama::Template;
 use callboard::{Env, Fault, Html, Msg, Reply, Uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -24,7 +25,7 @@ struct Row {
 }
 
 /// Which page it is about.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Asked {
     #[serde(default = "home")]
     uri: String,

@@ -4,6 +4,7 @@ use crate::frame::Frame;
 use crate::wording::{marked, sentence};
 use askama::Template;
 use callboard::{Env, Fault, Html, Msg, Reply};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -18,7 +19,7 @@ struct Page<'a> {
 }
 
 /// What went wrong, as the gateway tells it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Wrong {
     status: u16,
     code: String,

@@ -7,6 +7,7 @@ use crate::home::begun;
 use crate::wording::Complaint;
 use askama::Template;
 use callboard::{Data, Empty, Env, Fault, FaultKind, Head, Html, Kind, Msg, Reply, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -30,14 +31,14 @@ struct HistoryPage<'a> {
 }
 
 /// What the page says about what was just done.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Shown {
     #[serde(default)]
     saved: String,
 }
 
 /// What the forms of the account send: the one its name, the other its passwords.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Change {
     intent: String,
     #[serde(default)]
@@ -49,7 +50,7 @@ pub(crate) struct Change {
 }
 
 /// What the button beside a card sends.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Forgotten {
     episode: String,
 }

@@ -7,6 +7,7 @@ use crate::frame::Frame;
 use crate::home::found;
 use askama::Template;
 use callboard::{Empty, Env, Fault, Html, Msg, Reply, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -39,7 +40,7 @@ struct SeasonView {
 }
 
 /// Where the episodes shown begin, in a series of very many.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
     #[serde(default)]
     after: Option<String>,

@@ -4,6 +4,7 @@ use crate::frame::Frame;
 use crate::wording::Complaint;
 use askama::Template;
 use callboard::{Answer, Data, Empty, Env, Fault, FaultKind, Html, Kind, Msg, Reply, Uri, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,14 +28,14 @@ struct SignUpPage<'a> {
 }
 
 /// Where to go afterwards.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
     #[serde(default)]
     next: String,
 }
 
 /// What the forms send.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Credentials {
     #[serde(default)]
     next: String,

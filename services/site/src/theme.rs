@@ -3,10 +3,11 @@
 
 use crate::contracts::Tenant;
 use callboard::{Env, Fault, Html, Msg, Reply};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Which version of the channel's settings the page was made with.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
     #[serde(default)]
     v: Option<i64>,

@@ -6,6 +6,7 @@ use crate::frame::Frame;
 use crate::wording::{Complaint, sentence};
 use askama::Template;
 use callboard::{Data, Empty, Env, Fault, FaultKind, Html, Kind, Msg, Reply, Uri, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -41,7 +42,7 @@ struct ListPage<'a> {
 }
 
 /// The fields as they were typed. A box that is not ticked sends nothing.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Fields {
     key: String,

@@ -6,6 +6,7 @@ use crate::frame::Frame;
 use crate::wording::{Complaint, State, length, sentence};
 use askama::Template;
 use callboard::{Data, Empty, Env, Fault, FaultKind, Html, Kind, Msg, Reply, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -38,7 +39,7 @@ struct Video {
 }
 
 /// What the page says about what was just done.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Shown {
     #[serde(default)]
     saved: Option<String>,

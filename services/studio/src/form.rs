@@ -2,6 +2,7 @@
 
 use crate::wording::{Complaint, split};
 use callboard::{Fault, FaultKind};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ pub(crate) const TITLE_CHARS_MAX: usize = 120;
 const FIELDS: &[&str] = &["title", "short_text", "long_text", "genres", "tags", "access", "season", "number"];
 
 /// The fields as they were typed. A box that is not ticked sends nothing.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Fields {
     pub(crate) intent: String,

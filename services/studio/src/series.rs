@@ -6,6 +6,7 @@ use crate::frame::Frame;
 use crate::wording::{Complaint, State, date, length};
 use askama::Template;
 use callboard::{Data, Empty, Env, Fault, Html, Kind, Msg, Reply, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -58,7 +59,7 @@ struct EpisodeRow {
 }
 
 /// Which part of the list.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
     #[serde(default)]
     after: Option<String>,
@@ -67,7 +68,7 @@ pub(crate) struct Wanted {
 }
 
 /// What the page says about what was just done.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Shown {
     #[serde(default)]
     saved: Option<String>,

@@ -5,6 +5,7 @@ use crate::frame::Frame;
 use crate::wording::{State, date, sentence};
 use askama::Template;
 use callboard::{Data, Empty, Env, Fault, FaultKind, Html, Kind, Msg, Reply, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -30,7 +31,7 @@ struct Row {
 }
 
 /// Which part of the list.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
     #[serde(default)]
     after: Option<String>,

@@ -3,30 +3,31 @@
 use crate::model::normalise_host;
 use crate::{profile, records};
 use callboard::{Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A domain in a query or a body.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     host: String,
 }
 
 /// The tenant a domain belongs to.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Found {
     name: String,
 }
 
 /// A domain of a tenant.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Host {
     host: String,
     verified_ms: i64,
 }
 
 /// All domains of a tenant.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Hosts {
     items: Vec<Host>,
 }

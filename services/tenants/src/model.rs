@@ -2,6 +2,7 @@
 
 use crate::colour::{self, Colour};
 use callboard::Fault;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Longest title, in characters.
@@ -76,7 +77,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// A tenant as it is stored and shown.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Tenant {
     pub(crate) name: String,
     pub(crate) title: String,

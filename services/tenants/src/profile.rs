@@ -3,10 +3,11 @@
 use crate::model::{Accents, Tenant, Texts, check_version};
 use crate::{logo, records};
 use callboard::{Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What an owner sets.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     title: String,

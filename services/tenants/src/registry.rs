@@ -3,10 +3,11 @@
 use crate::model::{Accents, Tenant, Texts, check_name};
 use crate::{profile, records};
 use callboard::{Empty, Env, Fault, Msg, Reply, params, uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a tenant begins with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTenant {
     name: String,
@@ -18,7 +19,7 @@ pub(crate) struct NewTenant {
 }
 
 /// That a tenant exists, and what it is called.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Summary {
     name: String,
     title: String,
@@ -28,7 +29,7 @@ pub(crate) struct Summary {
 const LIMIT_MAX: usize = 100;
 
 /// Which page of the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     #[serde(default)]
@@ -42,7 +43,7 @@ fn usual_limit() -> usize {
 }
 
 /// A page of tenants.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Summaries {
     items: Vec<Summary>,
     next: Option<String>,

@@ -1,6 +1,7 @@
 //! What a position in an episode is, and which ones make sense.
 
 use callboard::{Fault, Id};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Longest video that a position can be in: a day.
@@ -9,7 +10,7 @@ const DURATION_MS_MAX: i64 = 24 * 3_600_000;
 const FINISHED_PERCENT: i64 = 95;
 
 /// What a player says.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Progress {
     pub(crate) position_ms: i64,
@@ -17,7 +18,7 @@ pub(crate) struct Progress {
 }
 
 /// Where somebody stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Position {
     pub(crate) episode: String,
     pub(crate) position_ms: i64,

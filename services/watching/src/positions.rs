@@ -3,6 +3,7 @@
 use crate::model::{Position, Progress, episode_id, no_episode};
 use crate::records::{POSITION, RECENT, REMOVE, SAVE};
 use callboard::{Empty, Env, Fault, Msg, Reply, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 async fn load(env: &Env, person: &str, episode: &str) -> Result<Option<Position>, Fault> {
@@ -50,14 +51,15 @@ async fn require_watching(env: &Env, episode: &str) -> Result<(), Fault> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 100), extend("x-code" = "list.limit"))]
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Page {
     items: Vec<Position>,
     next: Option<String>,

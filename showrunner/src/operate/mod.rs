@@ -49,7 +49,7 @@ fn batch(which: &Which, id: Option<i64>, all: bool, limit: Option<u32>, spread_m
            "spread_ms": spread_ms.unwrap_or(0)})
 }
 
-async fn get(settings: &Settings, uri: &str, question: &impl Serialize) -> Result<Value, Fault> {
+pub(crate) async fn get(settings: &Settings, uri: &str, question: &impl Serialize) -> Result<Value, Fault> {
     let question = serde_json::to_value(question).expect("a question of ours serialises to JSON");
     let fields = question.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -78,7 +78,7 @@ async fn ask(settings: &Settings, kind: Kind, uri: &str, query: String, body: Va
 }
 
 /// Rows under their heads, each column as wide as its widest cell.
-fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let wide = |at: usize| {
         let cells = rows.iter().map(|row| row[at].chars().count());
         cells.chain([heads[at].len()]).max().unwrap_or(0)
@@ -92,14 +92,14 @@ fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     [line(heads.to_vec())].into_iter().chain(body).collect()
 }
 
-fn list(value: &Value, nothing: &str, heads: &[&str], row: impl Fn(&Value) -> Vec<String>) -> String {
+pub(crate) fn list(value: &Value, nothing: &str, heads: &[&str], row: impl Fn(&Value) -> Vec<String>) -> String {
     match value.as_array().map(Vec::as_slice) {
         None | Some([]) => format!("{nothing}\n"),
         Some(items) => table(heads, &items.iter().map(row).collect::<Vec<_>>()),
     }
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
@@ -108,7 +108,7 @@ fn text(value: &Value) -> String {
 }
 
 /// A time, to the second, in UTC.
-fn time(value: &Value) -> String {
+pub(crate) fn time(value: &Value) -> String {
     let time = value.as_i64().and_then(|ms| jiff::Timestamp::from_second(ms.div_euclid(1_000)).ok());
     time.map_or_else(|| "-".to_owned(), |time| time.to_string())
 }

@@ -99,6 +99,10 @@ fn one_run(value: &Value) -> String {
         Some(sentence) => out += &format!("\n{sentence}\n\n"),
         None => out += "\nThe flow has another definition by now, so its steps cannot be named.\n\n",
     }
+    if let Some(trouble) = value["trouble"].as_str() {
+        out += &format!("{trouble}\n\n");
+    }
+    out += &advice(run);
     for left in value["left_behind"].as_array().into_iter().flatten() {
         out += &format!("  left behind: {}\n", text(left));
     }
@@ -107,6 +111,24 @@ fn one_run(value: &Value) -> String {
         out += &format!("{}  {}\n", time(&event["at_ms"]), happened(event, &names));
     }
     out
+}
+
+/// What a person can do where nothing goes on without one.
+fn advice(run: &Value) -> String {
+    if !matches!(run["status"].as_str(), Some("undo_stuck" | "parked")) {
+        return String::new();
+    }
+    let waits = |step: &&Value| {
+        let mut items = step["items"].as_array().into_iter().flatten();
+        items.any(|item| matches!(item["state"].as_str(), Some("stuck" | "parked" | "conflict")))
+    };
+    let (id, step) = (text(&run["id"]), run["steps"].as_array().and_then(|steps| steps.iter().find(waits)));
+    let step = step.and_then(|step| step["id"].as_str()).unwrap_or("STEP");
+    format!(
+        "  to try again:         showrunner flows retry {id} --why …\n\
+         \x20 if you saw to it:     showrunner flows mark-done {id} --step {step} --why …\n\
+         \x20 to go on without it:  showrunner flows skip {id} --step {step} --why …\n\n"
+    )
 }
 
 /// What happened, in a line: its name, to which step, and why where somebody said so.
@@ -162,6 +184,18 @@ mod tests {
         let want = "tip 7 · completed\n  intent ✓ done\n\nintent is done.\n\n\
                     1970-01-01T00:00:00Z  done          charge, attempt 2\n\
                     1970-01-01T00:00:01Z  operated      operation redo, from charge, by ann, why it was lost\n";
+        assert_eq!(one_run(&value), want);
+    }
+
+    #[test]
+    fn a_run_that_is_stuck_says_why_and_what_a_person_can_do() {
+        let value = json!({"run": {"flow": "tip", "id": "7", "status": "undo_stuck", "steps": [
+            {"id": "intent", "items": [{"state": "done"}]}, {"id": "charge", "items": [{"state": "stuck"}]}]},
+            "drawing": "tip 7 · undo_stuck\n", "sentence": "it is stuck.", "trouble": "the undo of charge failed once"});
+        let want = "tip 7 · undo_stuck\n\nit is stuck.\n\nthe undo of charge failed once\n\n\
+                    \x20 to try again:         showrunner flows retry 7 --why …\n\
+                    \x20 if you saw to it:     showrunner flows mark-done 7 --step charge --why …\n\
+                    \x20 to go on without it:  showrunner flows skip 7 --step charge --why …\n\n";
         assert_eq!(one_run(&value), want);
     }
 

@@ -21,6 +21,7 @@ mod passes;
 mod paths;
 mod programs;
 mod refusals;
+mod replays;
 mod requests;
 mod restarts;
 mod starts;

@@ -112,9 +112,43 @@ fn lost_answers_and_forged_webhooks_take_nothing_twice() {
     sent.refused(400, "webhook.signature", "not signed");
     wait_for(&owner, &tip, "received");
     assert_eq!(charges(&bank, &tip).len(), 1);
-    for (amount, code) in [(-1, "tip.amount"), (0, "tip.amount"), (1_000_000_000_000, "tip.amount")] {
-        give(&owner, &series, amount, "other").refused(400, code, "give from");
+}
+
+#[test]
+fn a_tip_of_nothing_of_too_much_or_in_another_currency_is_refused_in_words_and_never_asked_for() {
+    let (channel, bank) = open();
+    let viewer = channel.member("Vera", "viewer");
+    let series = channel.owner().make_series("Night ferry");
+    for amount in [-1, 0, 99, 50_001, 1_000_000_000_000, i64::MAX] {
+        let refused = give(&viewer, &series, amount, "one");
+        let refused = refused.refused(400, "tip.amount", "give from €1.00 to €500.00, not ");
+        assert_eq!(refused.json()["errors"][0]["field"], "amount", "{}", refused.text());
     }
+    for (currency, words) in [
+        ("usd", "this channel takes eur, not usd"),
+        ("EUR", "this channel takes eur, not EUR"),
+        ("btc", "this channel takes eur, not btc"),
+        ("", "this channel takes eur, not "),
+    ] {
+        let order =
+            json!({"series": series, "amount": 500, "currency": currency, "card": "pm_card_visa", "key": "one"});
+        let refused = viewer.post("/api/tips", &order).refused(400, "tip.currency", words);
+        assert_eq!(refused.json()["errors"][0]["field"], "currency", "{}", refused.text());
+    }
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for other in ["-1", "0", "10000000000.00"] {
+        let fields = format!("other={other}&note=Keep+me&card=pm_card_visa&key=two");
+        let page = viewer.send("POST", "/series/night-ferry/tip", &form, fields.as_bytes());
+        assert_eq!(page.status, 400, "{}", page.text());
+        assert!(
+            page.text().contains("Give from €1.00 to €500.00") && page.text().contains("Keep me"),
+            "{}",
+            page.text()
+        );
+    }
+    assert_eq!((&bank.book()["intents"], &bank.book()["charges"]), (&json!(0), &json!([])), "the bank heard of none");
+    // The same key is free, since nothing was taken under it.
+    wait_for(&viewer, &id(&give(&viewer, &series, 500, "one")), "received");
 }
 
 #[test]

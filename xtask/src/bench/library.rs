@@ -1,8 +1,11 @@
 //! Figures of callboard itself: a program of its own measures them and prints one line of JSON each.
 
+use super::dbos::Dbos;
 use super::restate::Restate;
 use super::{Goal, Row, Site, peers};
-use crate::process;
+use crate::postgres::Postgres;
+use crate::process::{self, Output};
+use crate::tools;
 use serde_json::Value;
 use std::process::Stdio;
 
@@ -56,6 +59,18 @@ pub(crate) fn flows(site: &Site) -> Result<Vec<Row>, String> {
     }
     let ingress = restate.as_ref().map_or_else(|_| String::new(), |restate| restate.ingress.to_string());
     measure_beside(site, "flows", &[("FIGURES_RESTATE", &ingress)])
+}
+
+/// The same on PostgreSQL, beside DBOS on the same server.
+pub(crate) fn flows_on_postgres(site: &Site) -> Result<Vec<Row>, String> {
+    tools::install(&[&tools::POSTGRESQL], &Output::Shown, &|text| eprintln!("{text}"))?;
+    let postgres = Postgres::start_durable(&site.data, &Output::Logged(site.data.join("postgres.log")))?;
+    let dbos = Dbos::start(site, &postgres);
+    if let Err(error) = &dbos {
+        eprintln!("measured without DBOS: {error}");
+    }
+    let addresses = dbos.as_ref().map_or("", |dbos| &dbos.addresses);
+    measure_beside(site, "flows-postgres", &[("FIGURES_POSTGRES", postgres.url()), ("FIGURES_DBOS", addresses)])
 }
 
 /// Events with five subscribers.

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of the project, measured in release, each beside its peer in the same run.
 
 mod client;
+mod dbos;
 mod film;
 mod floor;
 mod library;
@@ -80,6 +81,7 @@ const FIGURES: &[(&str, bool, Figure)] = &[
     ("http", false, library::http),
     ("segment", false, library::segment),
     ("flows", false, library::flows),
+    ("flows-postgres", false, library::flows_on_postgres),
     ("fanout", false, library::fanout),
     ("backlog", false, library::backlog),
     ("idle", false, library::idle),

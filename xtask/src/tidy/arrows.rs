@@ -5,8 +5,19 @@ use super::{Finding, Tree};
 use toml::{Table, Value};
 
 /// Libraries of others that business code may use; tests may use any.
-const SERVICE_LIBRARIES: &[&str] =
-    &["argon2", "askama", "base64", "futures-util", "hmac", "serde", "serde_json", "sha2", "thiserror", "uuid"];
+const SERVICE_LIBRARIES: &[&str] = &[
+    "argon2",
+    "askama",
+    "base64",
+    "futures-util",
+    "hmac",
+    "schemars",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "uuid",
+];
 
 /// Workspace crates that a group of crates may depend on: in what it ships, and in its tests on top.
 struct Arrows {

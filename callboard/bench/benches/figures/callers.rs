@@ -33,13 +33,14 @@ impl Load {
     }
 }
 
-/// So many callers go on for so long; runs that are under way then are waited for.
+/// So many callers, spread over the doors, go on for so long; runs that are under way then are waited for.
 ///
 /// # Errors
 /// Where a run is refused or does not end.
-pub(crate) fn run(door: Door, callers: u32, time: Duration) -> Result<Load, String> {
+pub(crate) fn run(doors: &[Door], callers: u32, time: Duration) -> Result<Load, String> {
     let is_over = AtomicBool::new(false);
-    let callers = (0..callers).map(|number| Caller::connect(door, number)).collect::<Result<Vec<_>, _>>()?;
+    let callers = (0..callers).zip(doors.iter().cycle()).map(|(number, door)| Caller::connect(*door, number));
+    let callers = callers.collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
     let seen: Vec<Result<Vec<Duration>, String>> = thread::scope(|scope| {
         let is_over = &is_over;

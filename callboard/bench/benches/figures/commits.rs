@@ -6,6 +6,7 @@ use callboard::{
     Data, Env, Fault, Host, Id, Kind, Msg, Reply, Service, Statement, Stranger, Tenant, Uri, Who, params, uri,
 };
 use rusqlite::Connection;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
@@ -27,12 +28,12 @@ const EVENT: &str =
 static ADD: Statement =
     Statement::write("add", &["entry"], "INSERT INTO entry (tenant, id, text, at_ms) VALUES ($tenant, $1, $2, $3)");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Entry {
     text: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Added {
     id: Id,
 }

@@ -27,12 +27,13 @@ use std::process::ExitCode;
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, String>;
 
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("dispatch", dispatch::measure),
     ("commits", commits::measure),
     ("http", http::measure),
     ("segment", segment::measure),
     ("flows", flows::measure),
+    ("flows-postgres", flows::measure_on_postgres),
     ("fanout", fanout::measure),
     ("backlog", backlog::measure),
     ("idle", idle::measure),

@@ -1,11 +1,13 @@
-//! The engines of the real binary, on a folder or in memory.
+//! The engines of the real binary, on a folder, on PostgreSQL or in memory.
 
 use callboard::Ports;
+use callboard::ports::{LEASE_MS, Records};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::SystemClock;
 use callboard_engines::entropy::SystemEntropy;
 use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
+use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::sqlite::{Options, Sqlite};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,11 +24,28 @@ pub(crate) fn in_memory(folder: &Path) -> Result<Ports, String> {
     ports(folder, Options { file: None, readers: 0 }, LocalBlobs::in_memory())
 }
 
+/// Engines whose records are on PostgreSQL, in a schema of their own, as the real binary has them.
+pub(crate) fn on_postgres(folder: &Path, url: String) -> Result<Ports, String> {
+    let options = postgres::Options { url, schema: "figures".to_owned(), connections: 16, lease_ms: LEASE_MS };
+    let entropy = Arc::new(SystemEntropy::new());
+    let records = Arc::new(Postgres::new(options, entropy.clone()));
+    with(folder, records, LocalBlobs::in_memory(), entropy)
+}
+
 fn ports(folder: &Path, options: Options, blobs: LocalBlobs) -> Result<Ports, String> {
     let entropy = Arc::new(SystemEntropy::new());
+    with(folder, Arc::new(Sqlite::new(options, entropy.clone())), blobs, entropy)
+}
+
+fn with(
+    folder: &Path,
+    records: Arc<dyn Records>,
+    blobs: LocalBlobs,
+    entropy: Arc<SystemEntropy>,
+) -> Result<Ports, String> {
     let machine = LocalMachine::new(&folder.join("work")).map_err(|fault| fault.to_string())?;
     Ok(Ports {
-        records: Arc::new(Sqlite::new(options, entropy.clone())),
+        records,
         blobs: Arc::new(blobs),
         live: Arc::new(LocalLive::new()),
         clock: Arc::new(SystemClock),

@@ -1,7 +1,7 @@
 //! Servers in processes of their own, so that what they cost is told apart from what the load costs.
 
 use crate::{hello, idle, records, three};
-use callboard::{Host, Service, Tenant};
+use callboard::{Host, Ports, Service, Tenant};
 use callboard_engines::delivery;
 use callboard_gateways::http::{self, HttpOptions, Tenants};
 use callboard_handlers::Authenticate;
@@ -21,6 +21,10 @@ pub(crate) const CALLBOARD: &str = "callboard";
 pub(crate) const AXUM: &str = "axum";
 /// Ours with flows.
 pub(crate) const FLOWS: &str = "flows";
+/// Ours with flows, on the PostgreSQL that `POSTGRES` names.
+pub(crate) const FLOWS_ON_POSTGRES: &str = "flows-postgres";
+/// Where whoever measures says which PostgreSQL may be filled.
+pub(crate) const POSTGRES: &str = "FIGURES_POSTGRES";
 /// Ours with nothing to do.
 pub(crate) const IDLE: &str = "idle";
 
@@ -82,8 +86,12 @@ pub(crate) fn run(name: &str, data: &Path) -> Result<(), String> {
         writeln!(std::io::stdout(), "{address}").map_err(|error| error.to_string())?;
         match name {
             AXUM => axum::serve(listener, hello::router()).await.map_err(|error| error.to_string()),
-            FLOWS => serve_delivering(three::service(), data, listener).await,
-            IDLE => serve_delivering(idle::service(), data, listener).await,
+            FLOWS => serve_delivering(three::service(three::ON_FILES), records::on_disk(data)?, listener).await,
+            FLOWS_ON_POSTGRES => {
+                let url = std::env::var(POSTGRES).map_err(|_| format!("{POSTGRES} names no PostgreSQL"))?;
+                serve_delivering(three::service(three::ON_POSTGRES), records::on_postgres(data, url)?, listener).await
+            }
+            IDLE => serve_delivering(idle::service(), records::on_disk(data)?, listener).await,
             _ => serve_callboard(data, listener).await,
         }
     })
@@ -101,8 +109,8 @@ async fn serve_callboard(data: &Path, listener: TcpListener) -> Result<(), Strin
 }
 
 /// A service over HTTP, with the loop that delivers.
-async fn serve_delivering(service: Service, data: &Path, listener: TcpListener) -> Result<(), String> {
-    let host = Host::builder(records::on_disk(data)?).service(service).build().await;
+async fn serve_delivering(service: Service, ports: Ports, listener: TcpListener) -> Result<(), String> {
+    let host = Host::builder(ports).service(service).build().await;
     let host = host.map_err(|fault| fault.to_string())?;
     tokio::spawn(delivery::run(host.clone(), pending()));
     http::serve(host, HttpOptions::new(Tenants::Only(Tenant::new("demo"))), listener, pending()).await;

@@ -1,5 +1,6 @@
 //! How often this process waits for the disk, and how long: the system's calls are counted on their way, whoever makes them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ffi::{c_int, c_long};
 use std::ops::Sub;
@@ -10,7 +11,7 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 static TIME_NS: AtomicU64 = AtomicU64::new(0);
 
 /// Waits for the disk since the process began, or between two looks.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Syncs {
     pub(crate) count: u64,
     pub(crate) time_us: u64,

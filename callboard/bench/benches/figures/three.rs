@@ -4,11 +4,17 @@ use crate::syncs::{self, Syncs};
 use callboard::{
     Effects, Empty, Env, Fault, Flow, Id, Kind, Msg, Reply, Service, Statement, Step, Stranger, Who, event, params, uri,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-const SCHEMA: &str =
+/// Its table where the records are in a file.
+pub(crate) const ON_FILES: &str =
     "CREATE TABLE three (tenant TEXT NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, at_ms INTEGER NOT NULL,
      PRIMARY KEY (tenant, run, step)) STRICT, WITHOUT ROWID;";
+/// Its table on PostgreSQL.
+pub(crate) const ON_POSTGRES: &str =
+    "CREATE TABLE three (tenant TEXT NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, at_ms BIGINT NOT NULL,
+     PRIMARY KEY (tenant, run, step));";
 
 static NOTE: Statement =
     Statement::write("note", &["three"], "INSERT INTO three (tenant, run, step, at_ms) VALUES ($tenant, $1, $2, $3)");
@@ -16,7 +22,7 @@ static COUNT: Statement =
     Statement::read("count", &["three"], "SELECT count(*) AS rows FROM three WHERE tenant = $tenant");
 
 /// Who wants a run, and waits for its end.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct Wish {
     caller: u32,
 }
@@ -27,7 +33,7 @@ struct Count {
 }
 
 /// `POST /api/runs` starts a run; an event on `/callers/{caller}` tells its end, sent once that is on the disk.
-pub(crate) fn service() -> Service {
+pub(crate) fn service(schema: &'static str) -> Service {
     let why = "what was measured is removed with its folder";
     Service::new("three")
         .on(Kind::Post, "/runs", start, Who::Anyone, Stranger::Denied)
@@ -35,7 +41,7 @@ pub(crate) fn service() -> Service {
         .on(Kind::Get, "/syncs", count_syncs, Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/callers/{caller}", caller, Who::Anyone, Stranger::Denied)
         .tenants_tables(&["three"])
-        .migration("0001_three", SCHEMA)
+        .migration("0001_three", schema)
         .statements(&[&NOTE, &COUNT])
         .flow(
             Flow::new("three")

@@ -1,6 +1,7 @@
 //! Flows end with everything done, or with everything undone in reverse.
 
 use crate::shop;
+use callboard::RUN_KEY_BYTES_MAX;
 use callboard_bench::Bench;
 use serde_json::{Value, json};
 
@@ -49,6 +50,18 @@ async fn the_same_start_is_the_same_run_and_another_input_is_a_conflict() {
     assert_eq!(again.iter().filter(|line| line.starts_with("send")).count(), 1);
     let other = bench.viewer().post("/parcels/one", json!(["plate"])).await.expect_err("another parcel");
     assert_eq!(other.code, "flow.started");
+}
+
+#[tokio::test]
+async fn a_key_may_be_long_and_not_longer() {
+    let bench = Bench::new(vec![shop::service()]).await;
+    let longest = "k".repeat(RUN_KEY_BYTES_MAX);
+    bench.viewer().post(&format!("/parcels/{longest}"), json!(["cup"])).await.expect("started");
+    bench.settle().await;
+    assert_eq!(bench.inspect("SELECT status FROM kernel_flow").await, ["completed"]);
+    let refused = bench.viewer().post(&format!("/parcels/{longest}k"), json!(["cup"])).await.expect_err("longer");
+    assert_eq!((refused.code, refused.status()), ("flow.key", 400));
+    assert_eq!(bench.inspect("SELECT count(*) FROM kernel_flow").await, ["1"]);
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
+/// After so many pauses everything was tried again.
+const ROUNDS_MAX: usize = 100;
+
 /// Something that happens to the kernel.
 #[derive(Clone, Debug)]
 enum Step {
@@ -91,9 +94,13 @@ async fn play(steps: Vec<Step>) {
     for one in &taken {
         records.fail(one.settle, Fate::Release, 0).await.expect("given back");
     }
-    while bench.inspect("SELECT count(*) FROM kernel_lane").await != ["0"] {
+    for _ in 0..ROUNDS_MAX {
+        if bench.inspect("SELECT count(*) FROM kernel_lane").await == ["0"] {
+            break;
+        }
         bench.wait_ms(600_000).await;
     }
+    assert_eq!(bench.inspect("SELECT count(*) FROM kernel_lane").await, ["0"], "everything is delivered in the end");
     let all = bench.inspect("SELECT lane || ' ' || number FROM effect ORDER BY place").await;
     for (lane, last) in &sent {
         let prefix = format!("{lane} ");

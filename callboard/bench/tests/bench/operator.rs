@@ -96,6 +96,10 @@ async fn runs_of_flows_are_listed_and_shown_with_what_happened() {
     let shown = bench.owner().get(&format!("/-/flows/{id}")).await.expect("a run").json();
     assert_eq!(shown["steps"], json!(["list", "wrap", "send"]));
     assert_eq!(shown["events"][0]["event"], "done");
+    let unknown = bench.owner().get("/-/flows?flow=parsel").await.expect_err("no such flow");
+    assert_eq!((unknown.code, &*unknown.message), ("flow.unknown", "there is no flow `parsel`; there are parcel"));
+    let none = bench.owner().get("/-/flows?flow=parcel&status=killed").await.expect("a list").json();
+    assert_eq!(none, json!([]));
     let fault = bench.owner().in_tenant("other").get(&format!("/-/flows/{id}")).await.expect_err("not theirs");
     assert_eq!(fault.code, "flow.unknown");
 }

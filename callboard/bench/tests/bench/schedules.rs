@@ -6,6 +6,7 @@ use callboard_bench::Bench;
 use callboard_engines::clock::ManualClock;
 use callboard_engines::delivery::drain;
 use callboard_engines::sqlite::{Options, Sqlite};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -105,7 +106,7 @@ async fn a_schedule_survives_restarts_and_a_changed_one_is_planned_anew() {
     assert!(clock.now_ms() > callboard_bench::START_MS);
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Asked {
     limit: usize,
     after: String,

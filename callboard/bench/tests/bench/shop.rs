@@ -4,6 +4,7 @@ use callboard::{
     Effects, Empty, Env, Fault, Flow, Kind, Msg, Reply, Retry, Service, Slot, Statement, Step, Stranger, Who, event,
     params, uri,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -41,12 +42,12 @@ struct Line {
     line: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Taken {
     left: Slot,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Note {
     line: String,
     #[serde(default)]

@@ -7,6 +7,7 @@ use callboard::{
 };
 use callboard_bench::Bench;
 use callboard_engines::delivery::drain;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -27,7 +28,7 @@ struct Office {
     asked: Arc<AtomicU32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Answer {
     token: String,
     value: Value,
@@ -262,7 +263,7 @@ fn release(office: &Office, version: u32) -> Service {
     let flow = match version {
         1 => first(),
         2 => second(),
-        _ => second().migrate(Box::leak(first().hash().into_boxed_str()), &[("take", "reserve")]),
+        _ => second().migrate(Box::leak(first().hash().into()), &[("take", "reserve")]),
     };
     Service::new("orders")
         .on(Kind::Post, "/orders/{key}", begin_order, Who::Anyone, Stranger::Denied)

@@ -127,7 +127,7 @@ pub enum Queue {
 /// Applies a move of a commit to what is stored; none where nothing changes.
 ///
 /// # Errors
-/// `Stale` where the answer of a step does not fit any more: nothing of the commit may happen. `flow.started`, `flow.token`,
+/// `Late` where the answer of a step does not fit any more: nothing of the commit may happen. `flow.started`, `flow.token`,
 /// `flow.answered`, `flow.operation` for whoever asks; `flow.changed` where the definition is another by now.
 pub fn apply(
     space: &Space,
@@ -186,7 +186,7 @@ pub fn apply(
     let jitter = u32::from_le_bytes([dice[0], dice[1], dice[2], dice[3]]);
     let (event, commands) = match advance(flow, &mut run, event.clone(), commit.now_ms, jitter) {
         Some(commands) => (event, commands),
-        None if event.is_answer() => return Err(CommitError::Stale),
+        None if event.is_answer() => return Err(CommitError::Late),
         None => match unfit(commit, &run, event)? {
             Some(late) => (late, Vec::new()),
             None => return Ok(None),
@@ -233,7 +233,7 @@ fn definition(flow: &Flow, run: &mut Run, event: FlowEvent) -> Result<Definition
     }
     if super::migrate::is_possible(flow, run) {
         let from = run.hash.clone();
-        return Ok(Definition::Fits(FlowEvent::Migrated { from, to: hash, then: Box::new(event) }));
+        return Ok(Definition::Fits(FlowEvent::Migrated { from, to: hash.to_owned(), then: Box::new(event) }));
     }
     match &event {
         FlowEvent::Poisoned { code, message, .. } => {

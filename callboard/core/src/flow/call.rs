@@ -13,7 +13,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Do => "do",
             Self::Undo => "undo",
@@ -28,9 +28,13 @@ pub(crate) struct StepCall {
     pub(crate) run: Id,
     pub(crate) at: Place,
     pub(crate) part: Part,
-    check: u32,
+    pub(crate) check: u32,
     /// Whether somebody had the message before, so that its effect may be there already.
-    is_again: bool,
+    pub(crate) is_again: bool,
+    /// Whether it has no effect but the records it commits.
+    pub(crate) is_records_only: bool,
+    /// Whether its commit is only a move between others.
+    pub(crate) is_passing: bool,
 }
 
 impl StepCall {
@@ -40,7 +44,15 @@ impl StepCall {
             Fault::bad_input("flow.input", format!("the message of a step cannot be read: {error}"))
         })?;
         let at = Place { step, item: input.index, iteration: input.iteration, attempt: input.attempt };
-        Ok(Self { run: input.run, at, part, check: input.check, is_again: taken > 1 })
+        Ok(Self {
+            run: input.run,
+            at,
+            part,
+            check: input.check,
+            is_again: taken > 1,
+            is_records_only: false,
+            is_passing: false,
+        })
     }
 
     pub(crate) fn succeeded(self, body: &Body<Data>) -> FlowEvent {

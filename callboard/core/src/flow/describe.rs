@@ -135,7 +135,10 @@ fn draw_step(out: &mut String, flow: &Flow, run: &Run, at: usize, depth: usize) 
         .iter()
         .map(|item| {
             let attempt = if item.attempt > 1 { format!(" attempt {}", item.attempt) } else { String::new() };
-            format!("{} {}{attempt}", glyph(item.state), word(item.state))
+            match item.state {
+                ItemState::Doing if item.is_scheduled && item.attempt > 1 => format!("◷ waiting for{attempt}"),
+                state => format!("{} {}{attempt}", glyph(state), word(state)),
+            }
         })
         .collect();
     let state = match states.as_slice() {
@@ -144,7 +147,9 @@ fn draw_step(out: &mut String, flow: &Flow, run: &Run, at: usize, depth: usize) 
         many => summary(many),
     };
     let failure = step.items.iter().find_map(|item| {
-        let is_shown = !matches!(item.state, ItemState::Done | ItemState::Undone);
+        // What kept it from being done says nothing of what keeps it from being undone.
+        let is_shown =
+            !matches!(item.state, ItemState::Done | ItemState::Undoing | ItemState::Stuck | ItemState::Undone);
         item.failure.as_ref().filter(|_| is_shown).map(|failure| format!(" — {}: {}", failure.code, failure.message))
     });
     let failure = failure.unwrap_or_default();

@@ -2,11 +2,12 @@
 
 use super::{Operation, Reason, Status};
 use crate::{Fault, FaultKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Which attempt at which item of which step. A later iteration or attempt makes an earlier one stale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// Position of the step.
     pub step: usize,
@@ -19,7 +20,7 @@ pub struct Place {
 }
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// Code of the fault.
     pub code: String,
@@ -47,7 +48,7 @@ impl Failure {
 }
 
 /// What a `verify` function found out about an attempt whose outcome is unknown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "verdict", content = "output")]
 pub enum Verdict {
     /// It happened, and this is what it gave.
@@ -59,7 +60,7 @@ pub enum Verdict {
 }
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Timer {
     /// The end of a wait or a pause.
@@ -73,7 +74,7 @@ pub enum Timer {
 }
 
 /// What happened to a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum FlowEvent {
     /// It is this run's turn among those of its entity.

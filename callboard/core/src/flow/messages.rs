@@ -114,6 +114,7 @@ impl Sender<'_> {
             principal: run.principal.clone(),
             correlation: run.correlation,
             causation: Some(run.id),
+            traceparent: run.traceparent,
             hops: 0,
             data,
             dataref: None,

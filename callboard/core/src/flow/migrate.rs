@@ -27,5 +27,5 @@ pub(super) fn migrate(flow: &Flow, run: &mut Run) {
     }
     run.steps = steps;
     run.given_up = flow.no_branch_given_up();
-    run.hash = flow.hash();
+    run.hash = flow.hash().to_owned();
 }

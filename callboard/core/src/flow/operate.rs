@@ -3,11 +3,12 @@
 use super::machine::Moving;
 use super::{Command, Flow, Goal, ItemState, Place, Reason, Run, Status};
 use crate::Fault;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// An intervention.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "operation")]
 pub enum Operation {
     /// Stop, settle what is in flight, undo.

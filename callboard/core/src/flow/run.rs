@@ -1,12 +1,14 @@
 //! The state of one run of a flow, as it is stored.
 
 use super::{Failure, Flow, Place, Step};
+use crate::invocation::Traceparent;
 use crate::{Id, Principal, Tenant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Its id.
     pub id: Id,
@@ -27,6 +29,9 @@ pub struct Run {
     pub principal: Principal,
     /// Ties it to what started it.
     pub correlation: Id,
+    /// The invocation that started it, where somebody looks at its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
     /// Its input.
     pub input: Value,
     /// Where it stands.
@@ -47,7 +52,7 @@ pub struct Run {
 }
 
 /// Why a run is undone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// The step that failed; none where the run was cancelled.
     pub step: Option<String>,
@@ -58,7 +63,7 @@ pub struct Reason {
 }
 
 /// Where a run is going.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// To do everything.
@@ -71,7 +76,7 @@ pub enum Goal {
 }
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Others about the same entity come first.
@@ -119,7 +124,7 @@ impl Status {
 }
 
 /// One step of a run: one item, or as many as the list it maps over.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepRun {
     /// The step's id, by which another definition finds it.
     #[serde(default)]
@@ -134,7 +139,7 @@ pub struct StepRun {
 }
 
 /// One item of a step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ItemRun {
     /// Where it stands.
     pub state: ItemState,
@@ -183,7 +188,7 @@ fn is_zero(count: &u32) -> bool {
 }
 
 /// Where an item stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemState {
     /// Not yet.

@@ -1,10 +1,13 @@
 //! The host's part in flows: what a function's effects mean for runs, and how the messages of runs are carried out.
 
 use super::messages::{Turn, Wake};
-use super::{Flow, FlowEvent, FlowMove, FlowTarget, Goal, Part, Run, Status, StepCall, StepKind, StepRow, Undo, What};
+use super::{
+    Flow, FlowEvent, FlowMove, FlowTarget, Goal, ItemState, Part, Run, Status, StepCall, StepKind, StepRow, Undo, What,
+};
 use crate::host::Call;
+use crate::invocation::Open;
 use crate::ports::{Commit, CommitError, DeadReason, Delivery, Fate, Settle};
-use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, Retry, WaitName};
+use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, RUN_KEY_BYTES_MAX, Retry, WaitName};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -20,6 +23,15 @@ fn hash(token: &str) -> String {
 impl Host {
     fn flow_at(&self, at: FlowTarget) -> &Flow {
         &self.inner.space.services[at.service].flows[at.flow]
+    }
+
+    pub(crate) fn step_function(
+        &self,
+        at: FlowTarget,
+        step: usize,
+        part: Part,
+    ) -> Option<&dyn crate::function::ErasedFunction> {
+        function(self.flow_at(at).steps.get(step)?, part)
     }
 
     pub(crate) fn flow_timeout_ms(&self, at: FlowTarget) -> u64 {
@@ -75,7 +87,10 @@ impl Host {
                 msg.data = Data::json(&data);
             }
         }
-        let Some(function) = function(row, part) else {
+        if part == Part::Undo && call.at.attempt > 1 && !self.is_to_undo(&call).await? {
+            return self.commit_move(at.service, &msg.head, None, Some(delivery.settle)).await.map(drop);
+        }
+        let Some(function) = self.step_function(at, step, part) else {
             return Err(Fault::bad_input(
                 "flow.input",
                 format!("step {} has no function to {}", row.id, part.as_str()),
@@ -83,8 +98,24 @@ impl Host {
         };
         msg.head_mut().principal = Principal::Service(self.inner.space.services[at.service].name.into());
         let settle = Some(delivery.settle);
-        let call = Call { service: at.service, function, binding: None, settle, step: Some(call) };
+        let call = StepCall {
+            is_records_only: row.is_records_only,
+            is_passing: self.flow_at(at).is_passing(step, part),
+            ..call
+        };
+        let flow = Some(self.flow_at(at).name);
+        let call = Call { service: at.service, function, binding: None, settle, step: Some(call), flow };
         self.execute(call, msg).await.map(drop)
+    }
+
+    /// Whether a scheduled attempt to undo is still wanted: the run may have been ended, or a person has seen to it.
+    async fn is_to_undo(&self, call: &StepCall) -> Result<bool, Fault> {
+        let StepCall { run, at, .. } = *call;
+        let Some(found) = self.inner.ports.records.operations().run(None, run).await? else { return Ok(false) };
+        let step = found.run.steps.get(at.step).filter(|step| step.iteration == at.iteration);
+        let item = step.and_then(|step| step.items.get(at.item));
+        let is_going = item.is_some_and(|item| item.state == ItemState::Undoing && item.attempt == at.attempt);
+        Ok(is_going && !found.run.status.is_ended())
     }
 
     /// A token names its run, so that whoever has it needs no other address.
@@ -111,11 +142,12 @@ impl Host {
             settle,
             moves: step.into_iter().collect(),
             once: None,
+            is_passing: false,
             now_ms: self.inner.ports.clock.now_ms(),
         };
         match self.inner.ports.records.commit(commit).await {
             Ok(_) => Ok(true),
-            Err(CommitError::Stale) => Ok(false),
+            Err(CommitError::Stale | CommitError::Late) => Ok(false),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
             Err(CommitError::Retry | CommitError::Seen) => {
                 Err(Fault::conflict("busy", "others are changing the same run; try again"))
@@ -194,7 +226,13 @@ impl Host {
         self.commit_move(service, head, Some(FlowMove::Event { run, event }), None).await.map(drop)
     }
 
-    pub(crate) fn flow_moves(&self, service: usize, head: &Head, effects: &Effects) -> Result<Vec<FlowMove>, Fault> {
+    pub(crate) fn flow_moves(
+        &self,
+        service: usize,
+        head: &Head,
+        effects: &Effects,
+        open: &Open,
+    ) -> Result<Vec<FlowMove>, Fault> {
         let service = &self.inner.space.services[service];
         let find = |name: &str| {
             let found = service.flows.iter().find(|flow| flow.name == name);
@@ -205,16 +243,25 @@ impl Host {
             let flow = find(start.flow)?;
             let entity = flow.entity.and_then(|pointer| start.input.pointer(pointer));
             let entity = entity.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            let longest = start.key.len().max(entity.as_ref().map_or(0, String::len));
+            if longest > RUN_KEY_BYTES_MAX {
+                let message = format!(
+                    "what flow {} is about is named in {longest} bytes; use at most {RUN_KEY_BYTES_MAX}",
+                    start.flow
+                );
+                return Err(Fault::bad_input("flow.key", message));
+            }
             moves.push(FlowMove::Start(Box::new(Run {
                 id: self.inner.id(),
                 service: service.name.to_owned(),
                 flow: flow.name.to_owned(),
-                hash: flow.hash(),
+                hash: flow.hash().to_owned(),
                 tenant: head.tenant.clone(),
                 key: start.key.clone(),
                 entity,
                 principal: head.principal.clone(),
                 correlation: head.correlation,
+                traceparent: open.traceparent(),
                 input: start.input.clone(),
                 status: Status::Running,
                 goal: Goal::Forward,

@@ -1,11 +1,13 @@
 //! A flow as a table: one line a step with what is done, how it is undone and how it is retried.
 
+use super::call::Part;
 use super::tree::{Block, Branching, Node};
 use super::{Join, Retry, StepKind, StepRow, Undo, UndoFunction};
 use crate::function::{Erased, Function, Input, erase};
 use crate::{Empty, Env, Fault, FaultKind, Msg, Reply};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::sync::OnceLock;
 
 /// A flow of a service: its steps in order.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ pub struct Flow {
     pub(super) formers: Vec<(&'static str, Vec<(&'static str, &'static str)>)>,
     pub(super) mistakes: Vec<String>,
     open: Vec<Block>,
+    /// Computed once the table is whole.
+    hash: OnceLock<String>,
 }
 
 /// A step that only waits needs no function.
@@ -47,6 +51,7 @@ impl Flow {
             formers: Vec::new(),
             mistakes: Vec::new(),
             open: Vec::new(),
+            hash: OnceLock::new(),
         }
     }
 
@@ -174,6 +179,7 @@ impl Flow {
     }
 
     fn begin_block(mut self, branching: Branching, id: &'static str) -> Self {
+        self.hash = OnceLock::new();
         self.open.push(Block { id, at: self.blocks, branching, branches: Vec::new() });
         self.blocks += 1;
         self
@@ -192,6 +198,7 @@ impl Flow {
     }
 
     fn push(mut self, id: &'static str, kind: StepKind, over: Option<&'static str>, work: Erased) -> Self {
+        self.hash = OnceLock::new();
         self.place(Node::Step(self.steps.len()));
         self.around.push(self.open.iter().map(|block| (block.at, block.branches.len().saturating_sub(1))).collect());
         self.steps.push(StepRow {
@@ -216,6 +223,7 @@ impl Flow {
     }
 
     fn last(mut self, change: impl FnOnce(&mut StepRow)) -> Self {
+        self.hash = OnceLock::new();
         match self.steps.last_mut() {
             Some(step) => change(step),
             None => self.mistakes.push(format!("flow {}: an option stands before the first step", self.name)),
@@ -349,14 +357,22 @@ impl Flow {
     }
 
     /// A hash of the definition: a run pins it. How often and how patiently is no part of it.
-    pub fn hash(&self) -> String {
-        let mut hash = Sha256::new();
-        for step in &self.steps {
-            let undo = matches!(step.undo, Undo::By(_));
-            hash.update(format!("{}\0{:?}\0{:?}\0{undo}\0{}\0", step.id, step.kind, step.over, step.is_pivot));
-        }
-        hash.update(format!("{:?}", self.root));
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    pub fn hash(&self) -> &str {
+        self.hash.get_or_init(|| {
+            let mut hash = Sha256::new();
+            for step in &self.steps {
+                let undo = matches!(step.undo, Undo::By(_));
+                hash.update(format!("{}\0{:?}\0{:?}\0{undo}\0{}\0", step.id, step.kind, step.over, step.is_pivot));
+            }
+            hash.update(format!("{:?}", self.root));
+            hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        })
+    }
+
+    /// Whether what a step has done is only a move on to others that change nothing but records.
+    pub(crate) fn is_passing(&self, step: usize, part: Part) -> bool {
+        let is_inner = |row: &StepRow| row.is_records_only && row.kind == StepKind::Work;
+        part == Part::Do && step + 1 < self.steps.len() && self.steps[step..].iter().all(is_inner)
     }
 }
 

@@ -3,13 +3,14 @@
 use super::{Scope, told};
 use crate::ports::{DeadFilter, DeadLetter, PAGE_MAX, Page, Queue};
 use crate::{Effects, Empty, Env, Fault, Msg, Reply, Tenant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most dead letters that one call puts back or throws away.
 const BATCH_MAX: u32 = 10_000;
 
 /// What waits, and what came too late.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Queues {
     /// By target.
     queues: Vec<Queue>,
@@ -20,7 +21,7 @@ pub(super) struct Queues {
 }
 
 /// Which dead letters, and which page of them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Choice {
     /// Of this tenant.
@@ -38,7 +39,7 @@ pub(super) struct Choice {
 }
 
 /// Which dead letters to put back or to throw away.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Batch {
     /// Of this tenant.
@@ -58,7 +59,7 @@ pub(super) struct Batch {
 }
 
 /// How many letters it was.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Count {
     count: u64,
 }
@@ -102,7 +103,10 @@ pub(super) async fn discard(env: Env, msg: Msg<Batch>) -> Result<Reply<Count>, F
 fn chosen(env: &Env, batch: &Batch) -> Result<(DeadFilter, u32), Fault> {
     let Batch { tenant, target, code, id, all, limit, .. } = batch.clone();
     if tenant.is_none() && target.is_none() && code.is_none() && id.is_none() && !all {
-        return Err(Fault::bad_input("dead.choice", "say which dead letters are meant, or that all are"));
+        return Err(Fault::bad_input(
+            "dead.choice",
+            "say which dead letters are meant: one by its id, those of a target or with a code, or all",
+        ));
     }
     let filter = DeadFilter { tenant: Scope::of(env)?.narrow(tenant), target, code, id };
     Ok((filter, limit.unwrap_or(BATCH_MAX).min(BATCH_MAX)))

@@ -1,6 +1,8 @@
 //! The operator's functions under `/-/`: an application describes itself by the same means by which it does everything else.
 
 mod dead;
+mod documents;
+mod invocations;
 mod runs;
 mod schedules;
 
@@ -8,22 +10,33 @@ use crate::space::binding_name;
 use crate::{
     Binding, Effects, Env, Fault, Kind, Msg, Principal, Reply, Service, Stranger, Tenant, Uri, Values, Who, event,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Name of the service; what it does to a run is not bound to the tenant of the call.
 pub(crate) const SERVICE: &str = "callboard";
 
+/// What the setting `callboard.capture` means.
+const CAPTURE: &str = "which invocations are recorded wholly for seven days: `faults`, what an owner asks for and one in a \
+                       thousand; `all`, while one develops; or `off`";
+
 /// The service `callboard`; add it to an application to let it answer questions about itself.
 pub fn service() -> Service {
     let functions = "who may read the table of functions: `owners`, or `anyone` as in a demo";
     Service::new(SERVICE)
         .on(Kind::Get, "/-/functions", list_functions, Who::Anyone, Stranger::NotFound)
+        .on(Kind::Get, "/openapi.json", documents::show_openapi, Who::Anyone, Stranger::Denied)
+        .on(Kind::Get, "/asyncapi.json", documents::show_asyncapi, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/queues", dead::queues, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/dead", dead::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/dead/{id}", dead::show, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Post, "/-/dead/redrive", dead::redrive, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Post, "/-/dead/discard", dead::discard, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/invocations", invocations::list, Who::SignedIn, Stranger::NotFound)
+        .on(Kind::Get, "/-/invocations/{id}", invocations::show, Who::SignedIn, Stranger::NotFound)
+        .with_effects()
+        .on(Kind::Post, "/-/invocations/erase", invocations::erase, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/schedules", schedules::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/flows", runs::list, Who::SignedIn, Stranger::NotFound)
         .on(Kind::Get, "/-/flows/{id}", runs::show, Who::SignedIn, Stranger::NotFound)
@@ -31,6 +44,8 @@ pub fn service() -> Service {
         .on(Kind::Post, "/-/flows/{id}/{operation}", runs::operate, Who::SignedIn, Stranger::NotFound)
         .setting("callboard.functions", "owners", functions)
         .values(Values::OneOf(&["owners", "anyone"]))
+        .setting("callboard.capture", "faults", CAPTURE)
+        .values(Values::OneOf(&["off", "faults", "all"]))
         .setting("callboard.events_days", "30", "how long events are kept where their service says nothing else")
         .setting("callboard.runs_days", "90", "how long runs of flows are kept after they have ended")
 }
@@ -85,7 +100,7 @@ pub(crate) fn told<In: Serialize>(
 }
 
 /// Which functions to list.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// Only the function that answers this kind of call …
@@ -95,7 +110,7 @@ pub struct Question {
 }
 
 /// One row of a binding table, in words.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FunctionRow {
     /// Its service.
     pub service: &'static str,

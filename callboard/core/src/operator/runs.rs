@@ -1,9 +1,10 @@
 //! Runs of flows, as functions: how they stand, in words and as a drawing, and what an operator does with them.
 
 use super::{Scope, nothing_here, told};
-use crate::flow::{self, Flow, FlowEvent, Operation, Run, Status};
+use crate::flow::{self, Flow, FlowEvent, ItemState, Operation, Place, Run, Status};
 use crate::ports::{PAGE_MAX, Page, RunFilter, RunHistory, RunSummary};
 use crate::{Effects, Empty, Env, Fault, Id, Msg, Reply, Tenant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ const WHY_CHARS_MAX: usize = 500;
 const OPERATIONS: [&str; 7] = ["cancel", "kill", "undo", "redo", "retry", "mark-done", "skip"];
 
 /// Which runs, and which page of them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Choice {
     /// Of this tenant.
@@ -35,13 +36,16 @@ pub(super) struct Choice {
 }
 
 /// One run and what happened to it. Where the program does not have the flow any more, there are no words for it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Shown {
     run: Run,
     /// Names of its steps, in order.
     steps: Vec<&'static str>,
     /// What is done and what is left, in one sentence.
     sentence: Option<String>,
+    /// What keeps it from being undone, where something does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
     /// The flow with the state of each step, for a terminal.
     drawing: Option<String>,
     /// Effects that nobody undid.
@@ -50,7 +54,7 @@ pub(super) struct Shown {
 }
 
 /// Something that happened to a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Happened {
     at_ms: i64,
     #[serde(flatten)]
@@ -58,7 +62,7 @@ struct Happened {
 }
 
 /// What to do with a run, and why; what the operation itself takes stands beside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Intervention {
     /// Why, for whoever reads the history of the run.
     #[serde(default)]
@@ -71,7 +75,7 @@ pub(super) struct Intervention {
 }
 
 /// Which runs to do again from which step.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Again {
     /// The flow.
@@ -99,7 +103,7 @@ pub(super) struct Again {
 }
 
 /// What an operation does to a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Plan {
     run: Id,
     /// Line by line, for a redo.
@@ -110,7 +114,7 @@ pub(super) struct Plan {
 }
 
 /// What is done to several runs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Plans {
     /// To how many something is done.
     count: u64,
@@ -122,8 +126,13 @@ pub(super) struct Plans {
 pub(super) async fn list(env: Env, msg: Msg<Choice>) -> Result<Reply<Vec<RunSummary>>, Fault> {
     let Choice { tenant, flow, status, key, after, limit } = msg.data;
     let filter = RunFilter { tenant: Scope::of(&env)?.narrow(tenant), flow, status, key };
-    let page = Page { after, limit: limit.unwrap_or(50).min(PAGE_MAX) };
-    Ok(Reply::ok(env.operations().runs(filter, page).await?))
+    let (asked, page) = (filter.flow.clone(), Page { after, limit: limit.unwrap_or(50).min(PAGE_MAX) });
+    let runs = env.operations().runs(filter, page).await?;
+    match asked {
+        // Runs of a flow that is gone are shown all the same.
+        Some(flow) if runs.is_empty() => check_flow(&env, &flow).map(|()| Reply::ok(runs)),
+        _ => Ok(Reply::ok(runs)),
+    }
 }
 
 pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Shown>, Fault> {
@@ -132,11 +141,28 @@ pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Shown>, Faul
     Ok(Reply::ok(Shown {
         steps: flow.map(|flow| flow.steps.iter().map(|step| step.id).collect()).unwrap_or_default(),
         sentence: flow.map(|flow| flow::describe(flow, &run)),
+        trouble: flow.and_then(|flow| trouble(flow, &run, &events)),
         drawing: flow.map(|flow| flow::draw(flow, &run)),
         left_behind: flow.map(|flow| flow::left_behind(flow, &run)).unwrap_or_default(),
         events: events.into_iter().map(|(at_ms, event)| Happened { at_ms, event }).collect(),
         run,
     }))
+}
+
+/// The last failure of an undo that is still going on, or stuck.
+fn trouble(flow: &Flow, run: &Run, events: &[(i64, FlowEvent)]) -> Option<String> {
+    let is_undone = |at: &Place| {
+        let item = run.steps.get(at.step).and_then(|step| step.items.get(at.item));
+        item.is_none_or(|item| !matches!(item.state, ItemState::Undoing | ItemState::Stuck))
+    };
+    events.iter().rev().find_map(|(_, event)| match event {
+        FlowEvent::UndoFailed { at, message } if !is_undone(at) => {
+            let step = flow.steps.get(at.step)?.id;
+            let times = if at.attempt == 1 { "once".to_owned() } else { format!("{} times", at.attempt) };
+            Some(format!("the undo of {step} failed {times}, the last time because: {message}"))
+        }
+        _ => None,
+    })
 }
 
 /// Intervenes in one run. The history of the run keeps who did it and why.
@@ -168,8 +194,9 @@ pub(super) async fn operate(env: Env, msg: Msg<Intervention>) -> Result<Reply<Pl
 pub(super) async fn redo(env: Env, msg: Msg<Again>) -> Result<Reply<Plans>, Fault> {
     let Again { flow, from, tenant, status, after, limit, why, is_dry } = msg.data.clone();
     let filter = RunFilter { tenant: Scope::of(&env)?.narrow(tenant), flow: Some(flow), status, key: None };
-    if let Some((_, flow)) = filter.flow.as_ref().and_then(|name| env.space().flow(name)) {
-        check_step(flow, &from)?;
+    if let Some(name) = &filter.flow {
+        check_flow(&env, name)?;
+        env.space().flow(name).map_or(Ok(()), |(_, flow)| check_step(flow, &from))?;
     }
     let limit = limit.unwrap_or(REDO_MAX).min(REDO_MAX);
     let found = env.operations().runs(filter, Page { after, limit }).await?;
@@ -204,6 +231,17 @@ fn definition<'a>(env: &'a Env, run: &Run) -> Result<&'a Flow, Fault> {
     let found = env.space().flow(&run.flow).map(|(_, flow)| flow).filter(|flow| flow.hash() == run.hash);
     let message = format!("run {} of flow {} began with another definition of its steps", run.id, run.flow);
     found.ok_or_else(|| Fault::conflict("flow.changed", message))
+}
+
+fn check_flow(env: &Env, name: &str) -> Result<(), Fault> {
+    let flows = env.space().services.iter().flat_map(|service| &service.flows);
+    let mut known: Vec<&str> = flows.map(|flow| flow.name).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    known.sort_unstable();
+    let message = format!("there is no flow `{name}`; there are {}", known.join(", "));
+    Err(Fault::not_found("flow.unknown", message))
 }
 
 fn check_step(flow: &Flow, id: &str) -> Result<(), Fault> {

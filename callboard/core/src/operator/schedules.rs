@@ -2,11 +2,12 @@
 
 use super::Scope;
 use crate::{CatchUp, Empty, Env, Fault, Msg, Reply, Tick};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashMap;
 
 /// One schedule as it stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ScheduleState {
     /// Its service.
     service: &'static str,

@@ -6,17 +6,20 @@ pub use operations::{
     DeadFilter, DeadLetter, DeadReason, Operations, PAGE_MAX, Page, Queue, RunFilter, RunHistory, RunSummary, Tick,
 };
 
+use crate::invocation::Traceparent;
 use crate::outside::Outside;
 use crate::{Datum, Id};
 use crate::{Effects, Fault, FlowMove, Head, Kind, LiveMessage, Principal, Rows, Space, Statement, Tenant, Uri};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::future::Future;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 /// A boxed future, `Send`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -54,6 +57,11 @@ pub struct Ports {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now_ms(&self) -> i64;
+    /// Nanoseconds since some moment, for durations: it never goes back.
+    fn monotonic_ns(&self) -> u64 {
+        static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(BEGIN.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Randomness.
@@ -175,6 +183,10 @@ pub struct Commit {
     pub moves: Vec<FlowMove>,
     /// The key under which the message may come again.
     pub once: Option<Once>,
+    /// Whether it is only a move between others: nobody outside hears of it, and what it leads to changes nothing but records
+    /// either. It may reach the disk together with a later commit, in order: a power cut in between takes back both, and its
+    /// message is due again.
+    pub is_passing: bool,
     /// Now, in Unix milliseconds.
     pub now_ms: i64,
 }
@@ -228,6 +240,8 @@ pub enum CommitError {
     Retry,
     /// The delivered message was settled by somebody else.
     Stale,
+    /// The answer of a step does not fit any more where its run stands. The message is still whose it was.
+    Late,
     /// The same key was committed before.
     Seen,
     /// The store failed.
@@ -241,7 +255,7 @@ impl From<Fault> for CommitError {
 }
 
 /// A message as it is stored: a CloudEvents 1.0 event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope {
     /// Its id.
     pub id: Id,
@@ -265,6 +279,9 @@ pub struct Envelope {
     /// What caused it.
     #[serde(rename = "causationid")]
     pub causation: Option<Id>,
+    /// Where it stands in its trace, where somebody looks at that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
     /// How many messages led here.
     pub hops: u8,
     /// What it carries; nothing where a blob carries it.
@@ -309,8 +326,8 @@ pub struct Delivery {
     pub target: String,
     /// Which attempt, from 1.
     pub attempt: u32,
-    /// The message.
-    pub envelope: Envelope,
+    /// The message; several targets of one event share it.
+    pub envelope: Arc<Envelope>,
 }
 
 /// Names one claim of one message; a claim that was given to somebody else since is stale.

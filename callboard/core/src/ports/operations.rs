@@ -3,6 +3,7 @@
 use super::{BoxFuture, Envelope};
 use crate::flow::{FlowEvent, Run, Status};
 use crate::{Fault, Id, Tenant};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most entries of one page of a list.
@@ -40,7 +41,7 @@ pub struct Page {
 }
 
 /// What waits for one target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Queue {
     /// Service that takes it.
     pub service: String,
@@ -59,7 +60,7 @@ pub struct Queue {
 }
 
 /// Why a message was given up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadReason {
     /// Code of the last fault.
     pub code: String,
@@ -68,7 +69,7 @@ pub struct DeadReason {
 }
 
 /// A message that was given up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetter {
     /// Its number.
     pub id: i64,
@@ -126,7 +127,7 @@ pub struct RunFilter {
 }
 
 /// One run in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunSummary {
     /// Its id.
     pub id: Id,

@@ -44,11 +44,7 @@ pub(super) async fn tell(host: &Host, attempts_max: u32) -> Result<usize, Fault>
 
 async fn tell_one(host: Host, mut delivery: Delivery, attempts_max: u32) {
     loop {
-        let work = {
-            let (host, delivery) = (host.clone(), delivery.clone());
-            async move { host.deliver_here(&delivery).await }
-        };
-        let Err(fault) = attempt(&host, &delivery, work).await else { return };
+        let Err(fault) = attempt(&host, &delivery, host.deliver_here(&delivery)).await else { return };
         complain(&delivery, &fault);
         if delivery.attempt >= attempts_max || !fault.is_retryable() {
             return;

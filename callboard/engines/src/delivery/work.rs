@@ -2,12 +2,17 @@
 
 use callboard::ports::{Delivery, Fate, Settle, TARGET_MAX};
 use callboard::{Fault, Host};
+use futures_util::FutureExt;
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
 /// Most messages in work at once.
 const IN_WORK_MAX: usize = 512;
+/// How long a task whose claim is gone may still tell of what it has settled.
+const LOST_MS: i64 = 5_000;
 /// How long what is in work may go on when the loop is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 /// Pause before a message is tried again whose failure could not be recorded.
@@ -25,8 +30,8 @@ struct Claim {
     settle: Settle,
     target: String,
     task: AbortHandle,
-    /// Whether it was already gone when it was last renewed.
-    was_lost: bool,
+    /// Since when it is known to be gone, in Unix milliseconds.
+    lost_ms: Option<i64>,
 }
 
 impl Work {
@@ -60,7 +65,7 @@ impl Work {
             *self.by_target.entry(delivery.target.clone()).or_default() += 1;
             let (settle, target) = (delivery.settle, delivery.target.clone());
             let task = self.tasks.spawn(handle(self.host.clone(), delivery));
-            self.claims.insert(task.id(), Claim { settle, target, task, was_lost: false });
+            self.claims.insert(task.id(), Claim { settle, target, task, lost_ms: None });
         }
         Ok(count)
     }
@@ -88,8 +93,8 @@ impl Work {
         }
     }
 
-    /// Keeps the claims. What has gone to somebody else meanwhile is stopped: it could not settle any more. A claim that is
-    /// gone for the first time may have been settled this moment by its own task, which then still has to tell of it.
+    /// Keeps the claims. What has gone to somebody else meanwhile is stopped: it could not settle any more. A claim that has
+    /// just gone may have been settled this moment by its own task, which then still has to tell of it.
     pub(super) async fn renew(&mut self) {
         if self.claims.is_empty() {
             return;
@@ -100,7 +105,7 @@ impl Work {
             Ok(lost) => {
                 let lost: HashSet<Settle> = lost.into_iter().collect();
                 for claim in self.claims.values_mut().filter(|claim| lost.contains(&claim.settle)) {
-                    if std::mem::replace(&mut claim.was_lost, true) {
+                    if now_ms - *claim.lost_ms.get_or_insert(now_ms) >= LOST_MS {
                         tracing::warn!(message.target = claim.target, "a claim was lost to another process");
                         claim.task.abort();
                     }
@@ -136,26 +141,25 @@ impl Work {
 pub(super) async fn attempt(
     host: &Host,
     delivery: &Delivery,
-    work: impl Future<Output = Result<(), Fault>> + Send + 'static,
+    work: impl Future<Output = Result<(), Fault>> + Send,
 ) -> Result<(), Fault> {
     let limit = Duration::from_millis(host.timeout_ms(delivery));
-    // A task of its own catches a panic; in a set, so that it ends with us.
-    let mut task = JoinSet::new();
-    task.spawn(tokio::time::timeout(limit, work));
-    match task.join_next().await {
-        None => Ok(()),
-        Some(Ok(Ok(result))) => result,
-        Some(Ok(Err(_))) => Err(Fault::unavailable("timeout", format!("it took longer than {} s", limit.as_secs()))),
-        Some(Err(panic)) => Err(Fault::bug(format!("a function panicked: {panic}"))),
+    // What a panic leaves behind is dropped with the future; nothing of it was committed.
+    match AssertUnwindSafe(tokio::time::timeout(limit, work)).catch_unwind().await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Fault::unavailable("timeout", format!("it took longer than {} s", limit.as_secs()))),
+        Err(panic) => Err(Fault::bug(format!("a function panicked: {}", words(&*panic)))),
     }
 }
 
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+}
+
 async fn handle(host: Host, delivery: Delivery) {
-    let work = {
-        let (host, delivery) = (host.clone(), delivery.clone());
-        async move { host.deliver(&delivery).await }
-    };
-    let Err(fault) = attempt(&host, &delivery, work).await else { return };
+    let Err(fault) = attempt(&host, &delivery, host.deliver(&delivery)).await else { return };
     complain(&delivery, &fault);
     if let Err(fault) = host.fail(&delivery, &fault).await {
         tracing::error!(

@@ -29,6 +29,8 @@ const HEADERS_BYTES_MAX: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct HttpOutside {
     tls: TlsConnector,
+    /// Whether addresses that are not public may be called too.
+    is_anywhere: bool,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -42,7 +44,14 @@ impl HttpOutside {
 
     fn trusting(roots: RootCertStore) -> Self {
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { tls: TlsConnector::from(Arc::new(config)) }
+        Self { tls: TlsConnector::from(Arc::new(config)), is_anywhere: false }
+    }
+
+    /// The same for what whoever runs the process chose for it, such as a collector of traces in their own network: it may call
+    /// addresses that are not public.
+    #[must_use]
+    pub fn anywhere(self) -> Self {
+        Self { is_anywhere: true, ..self }
     }
 
     async fn exchange(&self, origin: Origin, request: Request) -> Result<Response, Fault> {
@@ -55,7 +64,7 @@ impl HttpOutside {
 
     /// A connection. Whatever goes wrong here, nothing of the request was sent.
     async fn connect(&self, origin: &Origin) -> Result<Box<dyn Stream>, Fault> {
-        let tcp = dial(origin).await?;
+        let tcp = dial(origin, self.is_anywhere).await?;
         drop(tcp.set_nodelay(true));
         if !origin.is_https {
             return Ok(Box::new(tcp));
@@ -80,13 +89,13 @@ impl Outside for HttpOutside {
 }
 
 /// Connects to the first address that answers, of those that may be called.
-async fn dial(origin: &Origin) -> Result<TcpStream, Fault> {
+async fn dial(origin: &Origin, is_anywhere: bool) -> Result<TcpStream, Fault> {
     let found = lookup_host((origin.host.as_str(), origin.port)).await;
     let found: Vec<SocketAddr> =
         found.map_err(|error| unreachable(format!("{origin} has no address: {error}")))?.collect();
     let may_call = |address: &&SocketAddr| match origin.is_loopback() {
         true => address.ip().is_loopback(),
-        false => addresses::is_public(address.ip()),
+        false => is_anywhere || addresses::is_public(address.ip()),
     };
     let mut why = None;
     for address in found.iter().filter(may_call) {

@@ -5,7 +5,8 @@ use super::{Known, Postgres};
 use callboard::ports::{DeadReason, Delivery, Envelope, Fate, LogPart, OnceKey, Retention, Seen, Settle, TARGET_MAX};
 use callboard::{Fault, KEY_AGE_MS};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_postgres::Row;
 
@@ -31,6 +32,40 @@ impl InWork {
     }
 }
 
+/// What the last claim saw. Whoever delivers claims until nothing is due and then asks when something will be: as long as nothing
+/// was heard of since, this is known.
+#[derive(Default)]
+pub(super) struct Looked(Mutex<Option<Look>>);
+
+struct Look {
+    /// How often something had changed.
+    changes: u64,
+    busy: Vec<String>,
+    next_ms: Option<i64>,
+    /// Whether it took something, and all there was.
+    has_taken_all: bool,
+}
+
+impl Looked {
+    fn last(&self) -> MutexGuard<'_, Option<Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a claim would find nothing. Said once: another process may not have been heard of.
+    fn has_just_taken_all(&self, changes: u64, busy: &[String], now_ms: i64) -> bool {
+        self.last().as_mut().is_some_and(|look| {
+            let is_early = look.next_ms.is_none_or(|next_ms| now_ms < next_ms);
+            mem::take(&mut look.has_taken_all) && look.changes == changes && look.busy == busy && is_early
+        })
+    }
+
+    /// When something is due, where that is known.
+    fn next_ms(&self, changes: u64, busy: &[String]) -> Option<Option<i64>> {
+        let last = self.last();
+        last.as_ref().filter(|look| look.changes == changes && look.busy == busy).map(|look| look.next_ms)
+    }
+}
+
 /// Reads a stored message.
 pub(super) fn envelope(text: &str) -> Result<Envelope, Fault> {
     serde_json::from_str(text).map_err(|error| Fault::bug(format!("a stored message cannot be read: {error}")))
@@ -42,13 +77,20 @@ fn limited(limit: usize) -> i64 {
 
 impl Postgres {
     pub(super) async fn take(&self, limit: usize, busy: &[String], now_ms: i64) -> Result<Vec<Delivery>, Fault> {
-        let rows = self
+        let changes = self.wake.count();
+        if self.looked.has_just_taken_all(changes, busy, now_ms) {
+            return Ok(Vec::new());
+        }
+        let mut rows = self
             .rows(
                 "SELECT * FROM kernel_claim($1, $2, $3, $4, $5)",
                 &[&limited(limit), &limited(TARGET_MAX), &busy, &now_ms, &(now_ms + self.options.lease_ms)],
             )
             .await?;
+        let next_ms = rows.pop().and_then(|row| row.get(1));
         let deliveries = rows.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
+        let has_taken_all = (1..limit.min(TARGET_MAX)).contains(&deliveries.len());
+        *self.looked.last() = Some(Look { changes, busy: busy.to_vec(), next_ms, has_taken_all });
         let mut in_work = self.in_work.all();
         for Delivery { settle, target, .. } in &deliveries {
             in_work.insert((settle.lane, settle.epoch), target.clone());
@@ -74,6 +116,9 @@ impl Postgres {
     }
 
     pub(super) async fn next(&self, busy: &[String]) -> Result<Option<i64>, Fault> {
+        if let Some(next_ms) = self.looked.next_ms(self.wake.count(), busy) {
+            return Ok(next_ms);
+        }
         let sql = "SELECT min(o_due_ms) FROM kernel_waiting() WHERE o_target <> ALL ($1)";
         Ok(self.rows(sql, &[&busy]).await?.first().and_then(|row| row.get(0)))
     }
@@ -164,8 +209,7 @@ impl Postgres {
         }
         let runs = "WITH ended AS (
                       DELETE FROM kernel_flow WHERE run = ANY (ARRAY(
-                        SELECT run FROM kernel_flow WHERE status IN ('completed', 'undone') AND changed_ms < $1
-                        ORDER BY changed_ms LIMIT $2)) RETURNING run),
+                        SELECT run FROM kernel_flow WHERE ended_ms < $1 ORDER BY ended_ms LIMIT $2)) RETURNING run),
                     events AS (DELETE FROM kernel_flow_event USING ended WHERE kernel_flow_event.run = ended.run)
                     SELECT run FROM ended";
         removed += self.execute(runs, &[&now_ms.saturating_sub(retention.runs_ms), &limit]).await?;
@@ -219,5 +263,5 @@ impl Postgres {
 fn delivery(row: &Row) -> Result<Delivery, Fault> {
     let settle = Settle { lane: row.get(0), seq: row.get(1), epoch: row.get(2) };
     let attempt = u32::try_from(row.get::<_, i64>(3)).unwrap_or(u32::MAX);
-    Ok(Delivery { settle, target: row.get(4), attempt, envelope: envelope(row.get(5))? })
+    Ok(Delivery { settle, target: row.get(4), attempt, envelope: Arc::new(envelope(row.get(5))?) })
 }

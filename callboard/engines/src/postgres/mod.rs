@@ -20,7 +20,7 @@ use callboard::ports::{
 };
 use callboard::{Fault, Rows, Space, Tenant};
 use pool::{Pool, Session, Target};
-use statement::{Call, ENTER, Ran, Ready, Statements, Unready, pipelined};
+use statement::{Call, Ran, Ready, Statements, Unready, enter, pipelined};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::task::JoinSet;
@@ -55,6 +55,7 @@ pub struct Postgres {
     entropy: Arc<dyn Entropy>,
     wake: Wake,
     in_work: kernel::InWork,
+    looked: kernel::Looked,
     open: OnceLock<Open>,
 }
 
@@ -77,7 +78,14 @@ impl Open {
 impl Postgres {
     /// Records that are not opened yet: the host opens them with the space.
     pub fn new(options: Options, entropy: Arc<dyn Entropy>) -> Self {
-        Self { options, entropy, wake: Wake::default(), in_work: kernel::InWork::default(), open: OnceLock::new() }
+        Self {
+            options,
+            entropy,
+            wake: Wake::default(),
+            in_work: kernel::InWork::default(),
+            looked: kernel::Looked::default(),
+            open: OnceLock::new(),
+        }
     }
 
     /// The query plan of a statement of a service for values that are not known: for tests that no list scans a table.
@@ -158,13 +166,10 @@ async fn snapshot(open: &Open, session: &mut Session, tenant: &Tenant, reads: &[
         role = &known.role;
         ready.push(Ready::new(session, known, read.statement, &read.params, &datum).await?);
     }
-    let enter = session.prepare(ENTER).await.map_err(Unready::Store)?;
-    let (session, enter, tenant) = (&*session, &enter, tenant.as_str());
-    let begin = "BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ";
-    let mut calls: Vec<Call<'_, Result<Option<Ran>, tokio_postgres::Error>>> = vec![
-        Box::pin(async { session.batch_execute(begin).await.map(|()| None) }),
-        Box::pin(async move { session.query_one(enter, &[&role, &tenant]).await.map(|_| None) }),
-    ];
+    let session = &*session;
+    let begin = format!("BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ; {}", enter(role, tenant));
+    let mut calls: Vec<Call<'_, Result<Option<Ran>, tokio_postgres::Error>>> =
+        vec![Box::pin(async { session.batch_execute(&begin).await.map(|()| None) })];
     for one in &ready {
         calls.push(Box::pin(async { one.run(session).await.map(Some) }));
     }

@@ -57,6 +57,7 @@ impl Target {
             "SET search_path TO {schema}; SET statement_timeout TO '30s'; SET lock_timeout TO '10s';
              SET idle_in_transaction_session_timeout TO '60s'; SET jit TO off; SET TimeZone TO 'UTC';
              SET default_transaction_isolation TO 'read committed'; SET client_min_messages TO warning;
+             SET standard_conforming_strings TO on;
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = {off}",
             schema = quoted(&self.schema),
             off = literal("off"),

@@ -14,7 +14,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Transaction};
 
 /// The kernel's own schema, in order.
-const KERNEL: &[(&str, &str)] = &[("0001_kernel", include_str!("kernel.sql"))];
+const KERNEL: &[(&str, &str)] =
+    &[("0001_kernel", include_str!("kernel.sql")), ("0002_kernel", include_str!("kernel_2.sql"))];
 const MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS kernel_migration (
     service text COLLATE \"C\" NOT NULL, name text COLLATE \"C\" NOT NULL, sql text NOT NULL, applied_ms bigint NOT NULL,
     PRIMARY KEY (service, name))";

@@ -2,7 +2,7 @@
 
 use super::pool::Session;
 use super::schema::role;
-use super::sql::{Translated, translate};
+use super::sql::{Translated, literal, quoted, translate};
 use super::value::{self, Bound};
 use callboard::{Datum, Fault, Rows, Space, Statement, Tenant};
 use futures_util::{TryStreamExt, future};
@@ -14,7 +14,10 @@ use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
 /// Takes on a service's role and names the tenant until the transaction ends.
-pub(super) const ENTER: &str = "SELECT set_config('role', $1, true), set_config('callboard.tenant', $2, true)";
+pub(super) fn enter(role: &str, tenant: &Tenant) -> String {
+    format!("SET LOCAL ROLE {}; SET LOCAL callboard.tenant TO {}", quoted(role), literal(tenant.as_str()))
+}
+
 /// Becomes the owner of the kernel's tables again.
 pub(super) const LEAVE: &str = "SET LOCAL ROLE NONE";
 

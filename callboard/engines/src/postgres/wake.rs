@@ -7,7 +7,7 @@ use super::pool::Target;
 use super::sql::quoted;
 use futures_util::{StreamExt, stream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Error};
@@ -21,11 +21,19 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Wake {
     changed: Arc<Notify>,
     to_tell: Arc<Notify>,
+    /// How often something changed that this process knows of.
+    count: Arc<AtomicU64>,
 }
 
 impl Wake {
+    /// How often something may have become due: where it is the same as before, nothing was heard of since.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+
     /// Something may have become due for this process.
     pub(super) fn here(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
         self.changed.notify_one();
     }
 
@@ -72,7 +80,8 @@ impl Wake {
         let own_process = AtomicI32::new(0);
         let channel = format!("callboard {}", target.schema);
         let speak = async {
-            client.batch_execute(&format!("LISTEN {}", quoted(&channel))).await?;
+            // What is told is on the disk already; telling it need not be.
+            client.batch_execute(&format!("SET synchronous_commit TO off; LISTEN {}", quoted(&channel))).await?;
             let own: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
             own_process.store(own, Ordering::Relaxed);
             loop {

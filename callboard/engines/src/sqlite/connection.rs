@@ -1,6 +1,7 @@
 //! Opening a connection, and what its errors mean to a caller.
 
 use callboard::Fault;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 use std::path::Path;
 
@@ -25,6 +26,8 @@ pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, F
          PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;"
     };
     connection.execute_batch(settings).map_err(|error| fault(&error))?;
+    // A plan must not depend on values: SQLite would prepare a statement anew whenever one of them changes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|error| fault(&error))?;
     connection.set_prepared_statement_cache_capacity(512);
     Ok(connection)
 }

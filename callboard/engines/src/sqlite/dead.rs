@@ -1,6 +1,6 @@
 //! Dead letters: how a message becomes one, and how an operator puts it back or throws it away.
 
-use super::kernel::settle_message;
+use super::kernel::remove_head;
 use super::outbox;
 use callboard::ports::{DeadFilter, DeadLetter, DeadReason, Page, Settle};
 use rusqlite::{Connection, Row, params};
@@ -111,17 +111,11 @@ fn put_back(connection: &Connection, dead: i64, due_ms: i64, is_later: bool) -> 
         connection.prepare_cached("SELECT service, target, tenant, key, envelope FROM kernel_dead WHERE dead = ?1")?;
     let (service, target, tenant, mut key, text): (String, String, String, String, String) =
         select.query_row([dead], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
-    let event = outbox::store(connection, &outbox::read(&text)?, false)?;
+    let (event, _) = outbox::store(connection, &outbox::read(&text)?, false)?;
     if is_later {
         key = format!("{key}@dead-{dead}");
     }
-    let (lane, seq): (i64, i64) = connection
-        .prepare_cached(outbox::PLACE)?
-        .query_row(params![service, target, tenant, key, due_ms], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    connection
-        .prepare_cached("INSERT INTO kernel_message (lane, seq, event) VALUES (?1, ?2, ?3)")?
-        .execute(params![lane, seq, event])
-        .map(drop)
+    outbox::queue(connection, (&service, &target, &tenant, &key), due_ms, event)
 }
 
 /// Removes dead letters; lanes they held go on with the next message.
@@ -129,7 +123,7 @@ pub(super) fn discard(connection: &Connection, filter: &DeadFilter, limit: u32, 
     let letters = oldest(connection, filter, limit)?;
     for (dead, place) in &letters {
         if let Some((lane, seq)) = *place {
-            settle_message(connection, Settle { lane, seq, epoch: 0 }, now_ms)?;
+            remove_head(connection, lane, seq, now_ms)?;
         }
         connection.prepare_cached("DELETE FROM kernel_dead WHERE dead = ?1")?.execute([dead])?;
     }

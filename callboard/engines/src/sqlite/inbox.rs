@@ -58,14 +58,22 @@ impl Inbox {
         self.writes.len() == 1 && (self.expected <= 1 || Instant::now() >= self.until)
     }
 
-    /// The next write of a group in which so many are done; none when it is time to sync.
-    pub(super) fn next_write(&mut self, done: usize) -> Option<Job> {
+    /// Whether nobody who waits with a write needs the disk.
+    pub(super) fn is_all_passing(&self) -> bool {
+        self.writes.iter().all(Job::is_passing)
+    }
+
+    /// The next write of a group in which so many are done; none when it is time to sync, or where the group does not and the
+    /// write needs it.
+    pub(super) fn next_write(&mut self, done: usize, is_passing: bool) -> Option<Job> {
         if done >= GROUP_MAX {
             return None;
         }
         loop {
-            if let Some(job) = self.writes.pop_front() {
-                return Some(job);
+            match self.writes.front() {
+                Some(job) if is_passing && !job.is_passing() => return None,
+                Some(_) => return self.writes.pop_front(),
+                None => {}
             }
             self.receive();
             if self.writes.is_empty() {

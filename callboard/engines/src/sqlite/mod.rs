@@ -3,6 +3,7 @@
 //! Claims live in the writer's memory: what was claimed when the process died is due again when it starts. That it was tried
 //! is in the file, so a message that ends the process every time is not tried for ever.
 
+mod claims;
 mod connection;
 mod dead;
 mod flows;
@@ -118,11 +119,12 @@ impl Records for Sqlite {
                 set.map_err(|error| connection::fault(&error))?;
                 schema::migrate(&mut connection, &for_writer)?;
                 schema::check(&mut connection, &for_writer)?;
+                kernel::give_all_back(&connection).map_err(|error| connection::fault(&error))?;
                 let readers = match &options.file {
                     Some(file) => Some(Readers::start(file, options.readers.max(1))?),
                     None => None,
                 };
-                Ok(Open { writer: Writer::start(connection, for_writer, entropy, changed), readers })
+                Ok(Open { writer: Writer::start(connection, for_writer, entropy, changed, synchronous), readers })
             };
             let open = tokio::task::spawn_blocking(opening).await.map_err(|error| Fault::bug(error.to_string()))??;
             self.open.set(open).map_err(|_| Fault::bug("the records were opened twice"))
@@ -155,8 +157,14 @@ impl Records for Sqlite {
         busy: &'a [String],
         now_ms: i64,
     ) -> BoxFuture<'a, Result<Vec<Delivery>, Fault>> {
-        let busy = busy.to_vec();
-        Box::pin(self.ask(move |answer| Job::Claim { limit, busy, now_ms, answer }))
+        Box::pin(async move {
+            let (fetched, is_quiet) = self.opened()?.writer.ready().fetch(limit, busy, now_ms);
+            if fetched.len() == limit || is_quiet {
+                return Ok(fetched);
+            }
+            let busy = busy.to_vec();
+            self.ask(move |answer| Job::Claim { limit, busy, fetched, now_ms, answer }).await
+        })
     }
 
     fn renew<'a>(&'a self, claims: &'a [Settle], _: i64) -> BoxFuture<'a, Result<Vec<Settle>, Fault>> {

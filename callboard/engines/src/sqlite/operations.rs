@@ -107,9 +107,9 @@ fn count(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
 
 fn ticks(connection: &Connection) -> rusqlite::Result<Vec<Tick>> {
     let mut select = connection.prepare_cached(
-        "SELECT l.due_ms, e.envelope FROM kernel_lane l JOIN kernel_message m ON m.lane = l.lane AND m.seq = l.head
+        "SELECT coalesce(l.due_ms, e.time_ms), e.envelope FROM kernel_lane l JOIN kernel_message m ON m.lane = l.lane AND m.seq = l.head
          JOIN kernel_event e ON e.event = m.event
-         WHERE l.target >= 'schedule ' AND l.target < 'schedule!' AND l.due_ms IS NOT NULL ORDER BY l.target",
+         WHERE l.target >= 'schedule ' AND l.target < 'schedule!' AND l.is_held = 0 ORDER BY l.target",
     )?;
     let rows = select
         .query_map([], |row| Ok(Tick { due_ms: row.get(0)?, envelope: outbox::read(&row.get::<_, String>(1)?)? }))?;

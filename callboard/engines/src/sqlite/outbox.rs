@@ -1,30 +1,40 @@
 //! Messages on their way in: the log, the lanes, and what came too late.
 
-use callboard::ports::{Envelope, Lane, Outgoing, Settle};
-use rusqlite::{Connection, OptionalExtension, params};
+use super::claims::{Claims, Fresh, Head};
+use callboard::ports::{Delivery, Envelope, Lane, Outgoing, Settle};
+use rusqlite::{Connection, ToSql, params};
+use std::sync::Arc;
 
 /// Reads a stored message.
 pub(super) fn read(text: &str) -> rusqlite::Result<Envelope> {
     serde_json::from_str(text).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// Stores messages and puts them at the end of their lanes.
-pub(super) fn enqueue(connection: &Connection, outbox: Vec<Outgoing>, now_ms: i64) -> rusqlite::Result<()> {
-    for out in outbox {
-        let event = store(connection, &out.envelope, out.is_event)?;
+/// Stores messages and puts them at the end of their lanes, or takes them at once.
+pub(super) fn enqueue(
+    connection: &Connection,
+    claims: &mut Claims,
+    outbox: Vec<Outgoing>,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    for Outgoing { envelope, lanes, is_event } in outbox {
+        let envelope = Arc::new(envelope);
+        let (event, bytes) = store(connection, &envelope, is_event)?;
         let mut placed = 0;
-        for lane in &out.lanes {
-            placed += usize::from(place(connection, &out.envelope, lane, event, now_ms)?);
+        for lane in lanes {
+            placed += usize::from(place(connection, claims, &envelope, lane, Head { event, is_event }, now_ms)?);
         }
-        if placed == 0 && !out.is_event {
+        if placed == 0 && !is_event {
             connection.prepare_cached("DELETE FROM kernel_event WHERE event = ?1")?.execute([event])?;
+        } else if placed > 0 {
+            claims.recent().keep(event, &envelope, bytes);
         }
     }
     Ok(())
 }
 
-/// Stores a message; gives its number.
-pub(super) fn store(connection: &Connection, envelope: &Envelope, is_event: bool) -> rusqlite::Result<i64> {
+/// Stores a message; gives its number, and how many bytes its text has.
+pub(super) fn store(connection: &Connection, envelope: &Envelope, is_event: bool) -> rusqlite::Result<(i64, usize)> {
     let text =
         serde_json::to_string(envelope).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let mut insert = connection.prepare_cached(
@@ -40,41 +50,80 @@ pub(super) fn store(connection: &Connection, envelope: &Envelope, is_event: bool
         envelope.dataref,
         text
     ])?;
-    Ok(connection.last_insert_rowid())
+    Ok((connection.last_insert_rowid(), text.len()))
 }
 
-/// Puts a stored message at the end of a lane; false where the lane takes only one and has it.
-fn place(connection: &Connection, envelope: &Envelope, lane: &Lane, event: i64, now_ms: i64) -> rusqlite::Result<bool> {
-    let (key, sql) = match (lane.is_sole, lane.at_ms) {
-        (true, _) => (
-            lane.key.clone(),
-            "INSERT INTO kernel_lane (service, target, tenant, key, head, tail, due_ms) VALUES (?1, ?2, ?3, ?4, 1, 2, ?5)
-             ON CONFLICT (target, tenant, key) DO NOTHING RETURNING lane, tail - 1",
-        ),
-        // A message with a time gets a lane of its own, so that waiting never blocks FIFO.
-        (false, Some(_)) => (format!("{}@{}", lane.key, envelope.id), PLACE),
-        (false, None) => (lane.key.clone(), PLACE),
+/// Puts a stored message at the end of a lane, or takes it where the lane is empty; false where the lane takes only one and has
+/// it.
+fn place(
+    connection: &Connection,
+    claims: &mut Claims,
+    envelope: &Arc<Envelope>,
+    lane: Lane,
+    head: Head,
+    now_ms: i64,
+) -> rusqlite::Result<bool> {
+    let Lane { service, target, key, at_ms, is_sole } = lane;
+    // A message with a time gets a lane of its own, so that waiting never blocks FIFO.
+    let key = if at_ms.is_some() && !is_sole { format!("{key}@{}", envelope.id) } else { key };
+    let may_take = at_ms.is_none() && claims.may_take(&target, now_ms);
+    let (due_ms, attempts) = if may_take { (None, 1) } else { (Some(at_ms.unwrap_or(now_ms)), 0) };
+    let tenant = envelope.tenant.as_str();
+    let (lane, seq) = match open(connection, params![service, target, tenant, key, due_ms, attempts])? {
+        Some(lane) => (lane, 1),
+        None if is_sole => return Ok(false),
+        None => append(connection, &target, tenant, &key)?,
     };
-    let due_ms = lane.at_ms.unwrap_or(now_ms);
-    let placed: Option<(i64, i64)> = connection
-        .prepare_cached(sql)?
-        .query_row(params![lane.service, lane.target, envelope.tenant.as_str(), key, due_ms], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let Some((number, seq)) = placed else { return Ok(false) };
     connection
         .prepare_cached("INSERT INTO kernel_message (lane, seq, event) VALUES (?1, ?2, ?3)")?
-        .execute(params![number, seq, event])?;
+        .execute([lane, seq, head.event])?;
+    if may_take && seq == 1 {
+        let settle = Settle { lane, seq, epoch: claims.next_epoch() };
+        let delivery = Delivery { settle, target, attempt: 1, envelope: envelope.clone() };
+        claims.take(Fresh { delivery, head });
+    } else if let Some(due_ms) = due_ms.filter(|_| seq == 1) {
+        claims.wake(due_ms);
+    }
     Ok(true)
 }
 
-/// Opens a lane with one message, or adds one to it. A held lane stays held.
-pub(super) const PLACE: &str =
-    "INSERT INTO kernel_lane (service, target, tenant, key, head, tail, due_ms) VALUES (?1, ?2, ?3, ?4, 1, 2, ?5)
-     ON CONFLICT (target, tenant, key) DO UPDATE
-     SET tail = tail + 1, due_ms = CASE WHEN is_held THEN NULL ELSE coalesce(due_ms, excluded.due_ms) END
-     RETURNING lane, tail - 1";
+/// Opens a lane for one message: service, target, tenant, key, when it is due, and how often it was taken. None where there is
+/// one.
+fn open(connection: &Connection, lane: &[&dyn ToSql]) -> rusqlite::Result<Option<i64>> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO kernel_lane (service, target, tenant, key, head, tail, due_ms, attempts) VALUES (?1, ?2, ?3, ?4, 1, 2, ?5, ?6)
+         ON CONFLICT (target, tenant, key) DO NOTHING",
+    )?;
+    Ok((insert.execute(lane)? > 0).then(|| connection.last_insert_rowid()))
+}
+
+/// Makes room for one more message in a lane: the lane's number, and the place. When its first message is due stays as it is.
+fn append(connection: &Connection, target: &str, tenant: &str, key: &str) -> rusqlite::Result<(i64, i64)> {
+    let lane = params![target, tenant, key];
+    let (number, seq) = connection
+        .prepare_cached("SELECT lane, tail FROM kernel_lane WHERE target = ?1 AND tenant = ?2 AND key = ?3")?
+        .query_row(lane, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    connection.prepare_cached("UPDATE kernel_lane SET tail = tail + 1 WHERE lane = ?1")?.execute([number])?;
+    Ok((number, seq))
+}
+
+/// Queues a message that is stored at the end of a lane: service, target, tenant, key, and when it is due.
+pub(super) fn queue(
+    connection: &Connection,
+    lane: (&str, &str, &str, &str),
+    due_ms: i64,
+    event: i64,
+) -> rusqlite::Result<()> {
+    let (service, target, tenant, key) = lane;
+    let (lane, seq) = match open(connection, params![service, target, tenant, key, due_ms, 0])? {
+        Some(lane) => (lane, 1),
+        None => append(connection, target, tenant, key)?,
+    };
+    connection
+        .prepare_cached("INSERT INTO kernel_message (lane, seq, event) VALUES (?1, ?2, ?3)")?
+        .execute([lane, seq, event])
+        .map(drop)
+}
 
 /// Records that somebody answered for a claim that had gone to somebody else.
 pub(super) fn note_stale(connection: &Connection, settle: Settle, now_ms: i64) -> rusqlite::Result<()> {

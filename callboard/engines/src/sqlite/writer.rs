@@ -1,5 +1,6 @@
 //! The writer thread: takes whatever waits, runs it in one transaction with a savepoint for each, and syncs once.
 
+use super::claims::Ready;
 use super::connection::{fault, taken_back};
 use super::inbox::Inbox;
 use super::kernel::Kernel;
@@ -32,6 +33,8 @@ pub(super) enum Job {
     Claim {
         limit: usize,
         busy: Vec<String>,
+        /// What was taken already.
+        fetched: Vec<Delivery>,
         now_ms: i64,
         answer: Answer<Vec<Delivery>>,
     },
@@ -61,6 +64,11 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Whether its answer need not wait until the disk has it.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Job::Commit(commit, _) if commit.is_passing)
+    }
+
     pub(super) fn is_write(&self) -> bool {
         matches!(self, Job::Commit(..) | Job::Fail { .. } | Job::Change { .. })
     }
@@ -70,6 +78,7 @@ impl Job {
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<std::thread::JoinHandle<()>>,
+    ready: Ready,
 }
 
 impl Writer {
@@ -78,16 +87,31 @@ impl Writer {
         space: Arc<Space>,
         entropy: Arc<dyn Entropy>,
         changed: Arc<Notify>,
+        synchronous: &'static str,
     ) -> Self {
         let (send, receive) = mpsc::channel();
+        let ready = Ready::new();
+        let for_kernel = ready.clone();
         let thread = std::thread::Builder::new().name("records-write".into()).spawn(move || {
-            let mut state = State { kernel: Kernel::new(space, entropy), connection, changed };
+            let mut state = State {
+                kernel: Kernel::new(space, entropy, for_kernel.clone()),
+                connection,
+                changed,
+                ready: for_kernel,
+                synchronous,
+                waits_for_disk: true,
+            };
             let mut inbox = Inbox::new(receive);
             while inbox.wait() {
                 state.run(&mut inbox);
             }
         });
-        Self { jobs: Some(send), thread: thread.ok() }
+        Self { jobs: Some(send), thread: thread.ok(), ready }
+    }
+
+    /// What is taken and waits to be fetched.
+    pub(super) fn ready(&self) -> &Ready {
+        &self.ready
     }
 
     pub(super) fn send(&self, job: Job) {
@@ -111,6 +135,10 @@ struct State {
     connection: Connection,
     kernel: Kernel,
     changed: Arc<Notify>,
+    ready: Ready,
+    /// How commits wait for the disk where they do.
+    synchronous: &'static str,
+    waits_for_disk: bool,
 }
 
 /// A job that is done but not yet synced: its answer waits for the commit of the group.
@@ -118,7 +146,16 @@ enum Done {
     Commit(oneshot::Sender<Result<Committed, CommitError>>, Result<Committed, CommitError>, Option<Settle>),
     Fail(Answer<()>, Result<(), Fault>, Settle),
     Change(Answer<u64>, Result<u64, Fault>),
-    Claim(Answer<Vec<Delivery>>, Result<Vec<Delivery>, Fault>),
+    Claim(Wish, Result<(), Fault>),
+}
+
+/// What somebody who claims has already, and waits for.
+struct Wish {
+    limit: usize,
+    busy: Vec<String>,
+    fetched: Vec<Delivery>,
+    now_ms: i64,
+    answer: Answer<Vec<Delivery>>,
 }
 
 impl State {
@@ -140,10 +177,12 @@ impl State {
 
     fn write(&mut self, inbox: &mut Inbox) {
         let is_alone = inbox.is_lone();
-        let begun = self.control("BEGIN IMMEDIATE");
+        // What only passes is written without waiting for the disk: the next group that waits takes it along, in order.
+        let is_passing = inbox.is_all_passing();
+        let begun = self.wait_for_disk(!is_passing).and_then(|()| self.control("BEGIN IMMEDIATE"));
         let mut done = Vec::new();
         // Those who come while others are done already still get into the group.
-        while let Some(job) = inbox.next_write(done.len()) {
+        while let Some(job) = inbox.next_write(done.len(), is_passing) {
             match &begun {
                 Ok(()) => done.extend(self.write_one(job, is_alone)),
                 Err(error) => refuse(job, fault(error)),
@@ -159,11 +198,25 @@ impl State {
         }
         let start = Instant::now();
         let failed = self.end(is_alone);
+        match failed.is_none() {
+            true => self.kernel.claims.commit(),
+            false => self.kernel.claims.back_to(0),
+        }
         inbox.before_answers(done.iter().filter(|one| !matches!(one, Done::Claim(..))).count(), start.elapsed());
         for one in done {
             self.finish(one, failed.as_ref());
         }
         self.changed.notify_one();
+    }
+
+    /// Says whether commits wait for the disk from now on.
+    fn wait_for_disk(&mut self, wants_disk: bool) -> rusqlite::Result<()> {
+        if self.waits_for_disk != wants_disk {
+            let level = if wants_disk { self.synchronous } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.waits_for_disk = wants_disk;
+        }
+        Ok(())
     }
 
     /// Ends the transaction. Gives what those hear who thought that they were done.
@@ -204,14 +257,17 @@ impl State {
             }
             Job::Change { change, answer } => {
                 let result = self.guarded(is_alone, |state| change(&state.connection));
+                self.kernel.claims.changed();
                 Some(Done::Change(answer, result))
             }
             // Takes also what the group itself has put in line: nobody hears of it before it is on the disk.
-            Job::Claim { limit, busy, now_ms, answer } => {
+            Job::Claim { limit, busy, fetched, now_ms, answer } => {
                 let result = self.guarded(is_alone, |state| {
-                    state.kernel.claim(&state.connection, limit, &busy, now_ms).map_err(|error| fault(&error))
+                    let most = limit - fetched.len();
+                    let claimed = state.kernel.claim(&state.connection, most, &busy, &fetched, now_ms);
+                    claimed.map_err(|error| fault(&error))
                 });
-                Some(Done::Claim(answer, result))
+                Some(Done::Claim(Wish { limit, busy, fetched, now_ms, answer }, result))
             }
             _ => None,
         }
@@ -226,7 +282,11 @@ impl State {
         if !is_alone {
             self.control("SAVEPOINT job").map_err(|error| fault(&error))?;
         }
+        let mark = self.kernel.claims.mark();
         let result = job(self);
+        if result.is_err() {
+            self.kernel.claims.back_to(mark);
+        }
         let ended = match (is_alone, result.is_ok()) {
             (true, true) => return result,
             (true, false) => self.control("ROLLBACK"),
@@ -249,48 +309,62 @@ impl State {
                 if matches!(result, Ok(_) | Err(CommitError::Stale))
                     && let Some(settle) = settle
                 {
-                    self.kernel.release(settle);
+                    self.kernel.claims.release(settle);
                 }
                 drop(answer.send(result));
             }
             Done::Fail(answer, result, settle) => {
                 let result = failed.map_or(result, |fault| Err(fault.clone()));
-                // Even where the failure could not be written the message is free again: it is tried once more.
-                self.kernel.release(settle);
-                drop(answer.send(result));
-            }
-            Done::Change(answer, result) => drop(answer.send(failed.map_or(result, |fault| Err(fault.clone())))),
-            Done::Claim(answer, result) => {
-                let result = failed.map_or(result, |fault| Err(fault.clone()));
-                if let Ok(claimed) = &result {
-                    self.kernel.claimed(claimed);
+                match &result {
+                    Ok(()) => self.kernel.claims.release(settle),
+                    // Even where the failure could not be written the message is free again: it is tried once more.
+                    Err(_) => self.kernel.claims.release_untold(settle),
                 }
                 drop(answer.send(result));
             }
+            Done::Change(answer, result) => drop(answer.send(failed.map_or(result, |fault| Err(fault.clone())))),
+            Done::Claim(wish, result) => self.hand_out(wish, failed.map_or(result, |fault| Err(fault.clone()))),
+        }
+    }
+
+    /// Answers who claims: what was fetched before, and what is taken now.
+    fn hand_out(&mut self, wish: Wish, result: Result<(), Fault>) {
+        let Wish { limit, busy, mut fetched, now_ms, answer } = wish;
+        fetched.extend(self.ready.fetch(limit - fetched.len(), &busy, now_ms).0);
+        let result = match result {
+            Err(fault) if fetched.is_empty() => Err(fault),
+            _ => Ok(fetched),
+        };
+        if let Err(Ok(unwanted)) = answer.send(result) {
+            self.ready.put_back(unwanted);
         }
     }
 
     fn claim_alone(&mut self, job: Job) {
-        if let Job::Claim { limit, busy, now_ms, answer } = job {
-            drop(answer.send(self.claim(limit, &busy, now_ms).map_err(|error| fault(&error))));
+        if let Job::Claim { limit, busy, fetched, now_ms, answer } = job {
+            let claimed = self.claim(limit - fetched.len(), &busy, &fetched, now_ms).map_err(|error| fault(&error));
+            self.hand_out(Wish { limit, busy, fetched, now_ms, answer }, claimed);
         }
     }
 
     /// Takes messages and counts their attempts. Nobody waits for the disk here: a count need only outlive this process, and the
     /// next commit takes it along.
-    fn claim(&mut self, limit: usize, busy: &[String], now_ms: i64) -> rusqlite::Result<Vec<Delivery>> {
-        self.connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE")?;
-        let claimed = self.kernel.claim(&self.connection, limit, busy, now_ms);
-        let ended =
-            self.control(if claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty()) { "COMMIT" } else { "ROLLBACK" });
+    fn claim(&mut self, limit: usize, busy: &[String], fetched: &[Delivery], now_ms: i64) -> rusqlite::Result<()> {
+        if !self.kernel.has_due(&self.connection, busy, now_ms)? {
+            return Ok(());
+        }
+        self.wait_for_disk(false)?;
+        self.control("BEGIN IMMEDIATE")?;
+        let claimed = self.kernel.claim(&self.connection, limit, busy, fetched, now_ms);
+        let ended = self.control(if claimed.is_ok() { "COMMIT" } else { "ROLLBACK" });
         if !self.connection.is_autocommit() {
             drop(self.control("ROLLBACK"));
         }
-        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
-        ended?;
-        let claimed = claimed?;
-        self.kernel.claimed(&claimed);
-        Ok(claimed)
+        match claimed.is_ok() && ended.is_ok() {
+            true => self.kernel.claims.commit(),
+            false => self.kernel.claims.back_to(0),
+        }
+        claimed.and(ended)
     }
 
     fn read(&mut self, job: Job) {
@@ -299,10 +373,10 @@ impl State {
                 drop(answer.send(self.kernel.next_due(&self.connection, &busy).map_err(|error| fault(&error))));
             }
             Job::Lost { claims, answer } => {
-                drop(answer.send(Ok(claims.into_iter().filter(|claim| !self.kernel.has(*claim)).collect())));
+                drop(answer.send(Ok(claims.into_iter().filter(|claim| !self.kernel.claims.has(*claim)).collect())));
             }
             Job::InFlight { targets, answer } => {
-                drop(answer.send(Ok(targets.iter().map(|target| self.kernel.in_flight(target)).collect())));
+                drop(answer.send(Ok(targets.iter().map(|target| self.kernel.claims.in_work(target)).collect())));
             }
             Job::Look(look) => look(&self.connection),
             Job::Plan { sql, answer } => {

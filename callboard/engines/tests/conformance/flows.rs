@@ -1,9 +1,9 @@
 //! Runs of flows in the records.
 
-use crate::stage::{Engine, NOW_MS, Stage, commit, id, service};
+use crate::stage::{Engine, NOW_MS, Stage, WRITE, commit, id, service};
 use callboard::flow::{FlowEvent, Place, Run, Status};
 use callboard::ports::{Commit, CommitError, Page, RunFilter};
-use callboard::{Effects, FlowMove, Principal, Tenant};
+use callboard::{Effects, FlowMove, Principal, Tenant, params};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -51,7 +51,8 @@ pub(crate) async fn a_run_is_known_with_what_happened_to_it(engine: Engine) {
         ..commit(Effects::new())
     };
     stage.records.commit(moved.clone()).await.expect("moved");
-    assert!(matches!(stage.records.commit(moved).await, Err(CommitError::Stale)));
+    let again = stage.records.commit(moved).await;
+    assert!(matches!(again, Err(CommitError::Stale | CommitError::Late)), "{again:?}");
     let operations = stage.records.operations();
     let history = operations.run(Some(Tenant::new("demo")), run.id).await.expect("a run").expect("it is there");
     assert_eq!((history.run.status, history.events), (Status::Completed, vec![(NOW_MS, done)]));
@@ -59,4 +60,22 @@ pub(crate) async fn a_run_is_known_with_what_happened_to_it(engine: Engine) {
     let completed = RunFilter { status: Some(Status::Completed), ..RunFilter::default() };
     assert_eq!(runs(&stage, completed).await.len(), 1);
     assert_eq!(runs(&stage, RunFilter { flow: Some("other".into()), ..RunFilter::default() }).await, []);
+}
+
+pub(crate) async fn an_answer_that_does_not_fit_leaves_its_message_in_hand(engine: Engine) {
+    let stage = Stage::new(engine).await;
+    stage.records.commit(start(json!("input"))).await.expect("started");
+    let run = runs(&stage, RunFilter::default()).await.remove(0);
+    let step = stage.claim(1).await.remove(0);
+    let at = Place { step: 0, item: 0, iteration: 7, attempt: 1 };
+    let answer = |effects| Commit { settle: Some(step.settle), ..commit(effects) };
+    let moves = vec![FlowMove::Event { run: run.id, event: FlowEvent::Done { at, output: json!(7) } }];
+    let late = Commit { moves, ..answer(Effects::from(WRITE.with(params!["late", 1.0]))) };
+    let refused = stage.records.commit(late).await;
+    assert!(matches!(refused, Err(CommitError::Late)), "{refused:?}");
+    assert_eq!(stage.lines().await, Vec::<String>::new(), "nothing that came with it");
+    assert_eq!(stage.records.renew(&[step.settle], NOW_MS).await, Ok(Vec::new()), "it is still in hand");
+    stage.records.commit(answer(Effects::new())).await.expect("settled");
+    assert_eq!(stage.records.operations().stale().await, Ok(0));
+    assert_eq!(stage.records.next_due(&[]).await, Ok(None), "nothing waits");
 }

@@ -1,8 +1,8 @@
 //! Lanes: order, claims, leases, the log.
 
-use crate::stage::{Engine, NOW_MS, Stage, commit, envelope, message, number, settle_on};
+use crate::stage::{Engine, NOW_MS, Stage, commit, envelope, id, message, number, settle_on};
 use callboard::ports::{Commit, CommitError, DeadReason, Fate, Outgoing, Records, Retention, TARGET_MAX};
-use callboard::{Effects, event};
+use callboard::{Effects, Id, event};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -119,6 +119,37 @@ pub(crate) async fn a_message_with_a_time_waits_and_holds_up_nobody(engine: Engi
     stage.send("shop sent", "a", number(2)).await;
     assert_eq!(stage.claim(10).await.iter().map(|one| one.envelope.data.clone()).collect::<Vec<_>>(), [number(2)]);
     assert_eq!(stage.claim_at(10, NOW_MS + 1_000).await[0].envelope.data, number(1));
+}
+
+/// Ids tell when something was made, and by whatever clock. What orders messages is when they were sent.
+pub(crate) async fn an_id_of_the_future_or_one_that_is_repeated_changes_no_order(engine: Engine) {
+    let stage = Stage::new(engine).await;
+    let with_id = |at: usize, id| {
+        let mut told = message("shop sent", "a", number(at));
+        (told.envelope.id, told.is_event) = (id, true);
+        told
+    };
+    let in_100_years = Id::from_parts(NOW_MS + 100 * 365 * 86_400_000, [7; 10]);
+    let ids = [in_100_years, id(), in_100_years, Id::nil(), id()];
+    let begin = stage.records.events(None, 10).await.expect("the end").end;
+    for (at, id) in ids.into_iter().enumerate() {
+        stage.queue(vec![with_id(at, id)]).await;
+    }
+    for (at, id) in ids.into_iter().enumerate() {
+        let next = stage.claim(1).await.remove(0);
+        assert_eq!((next.envelope.data.clone(), next.envelope.id), (number(at), id));
+        stage.settle(next.settle, &format!("{at}")).await.expect("settled");
+    }
+    assert_eq!(stage.lines().await, ["0", "1", "2", "3", "4"]);
+    let (mut log, mut end) = (Vec::new(), begin);
+    // Other transactions of the server may still be open.
+    while log.len() < ids.len() {
+        let part = stage.records.events(Some(end), 10).await.expect("the log");
+        end = part.end;
+        log.extend(part.events.into_iter().map(|event| event.id));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(log, ids);
 }
 
 pub(crate) async fn a_sole_message_is_there_once(engine: Engine) {

@@ -24,7 +24,7 @@ pub(crate) async fn a_dead_letter_is_put_back_with_its_attempts_from_the_beginni
     let letter = &letters[0];
     assert_eq!((letter.target.as_str(), letter.key.as_str(), letter.attempts), ("shop sent", "a", 1));
     assert_eq!((letter.reason.code.as_str(), letter.is_held, letter.died_ms), ("shop.away", false, NOW_MS));
-    assert_eq!(letter.envelope, taken.envelope);
+    assert_eq!(letter.envelope, *taken.envelope);
     let next = stage.claim(1).await.remove(0);
     assert_eq!(next.envelope.data, number(2), "the lane goes on without it");
     stage.settle(next.settle, "2").await.expect("settled");

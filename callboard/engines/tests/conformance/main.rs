@@ -1,9 +1,12 @@
 //! What every engine of records does alike, case by case on each of them, and what only one of them has to do.
 
+mod away;
 mod batches;
+mod clockwork;
 mod flows;
 mod lanes;
 mod letters;
+mod limits;
 mod once;
 mod postgres;
 mod proxy;
@@ -44,6 +47,7 @@ on_both_engines! {
     lanes::a_busy_target_is_left_alone,
     lanes::attempts_are_counted_when_they_begin,
     lanes::a_message_with_a_time_waits_and_holds_up_nobody,
+    lanes::an_id_of_the_future_or_one_that_is_repeated_changes_no_order,
     lanes::a_sole_message_is_there_once,
     lanes::an_event_stays_in_the_log_and_a_message_goes,
     lanes::the_log_is_read_on_from_a_position,
@@ -55,6 +59,10 @@ on_both_engines! {
     letters::queues_tell_what_waits,
     flows::a_run_is_started_once,
     flows::a_run_is_known_with_what_happened_to_it,
+    flows::an_answer_that_does_not_fit_leaves_its_message_in_hand,
+    limits::a_batch_may_be_as_large_as_it_may,
+    limits::texts_keys_and_messages_may_be_as_long_as_they_may,
+    limits::numbers_stop_where_they_end,
     once::what_comes_again_changes_nothing,
     once::of_many_at_once_one_takes_effect,
     once::a_key_is_forgotten_when_its_time_is_over,

@@ -20,22 +20,31 @@ async fn opened(url: &str, schema: &str) -> Arc<Postgres> {
     records
 }
 
+/// Records that are not open yet, where others already are.
+pub(crate) fn unopened(url: &str, place: &Place) -> Arc<dyn Records> {
+    postgres(url, schema_at(place))
+}
+
 fn schema_of(stage: &Stage) -> &str {
-    match &stage.place {
+    schema_at(&stage.place)
+}
+
+fn schema_at(place: &Place) -> &str {
+    match place {
         Place::Schema(schema) => schema,
         Place::Folder(_) => unreachable!("these cases are about PostgreSQL"),
     }
 }
 
 /// The address with another host and port.
-fn through(door: &Door) -> String {
+pub(crate) fn through(door: &Door) -> String {
     let url = postgres_url();
     let (before, after) = url.split_once('@').expect("a user in the address");
     let (_, name) = after.split_once('/').expect("a database in the address");
     format!("{before}@127.0.0.1:{}/{name}", door.port)
 }
 
-fn host() -> String {
+pub(crate) fn host() -> String {
     let url = postgres_url();
     let after = url.split_once('@').expect("a user in the address").1;
     after.split_once('/').expect("a database in the address").0.to_owned()

@@ -1,16 +1,22 @@
 //! Where the cases play: a small service on an engine, and the words the cases use.
 
+use callboard::outside::Outside;
 use callboard::ports::{
-    Commit, CommitError, Committed, Delivery, Envelope, LEASE_MS, Lane, Outgoing, Read, Records, Settle,
+    Commit, CommitError, Committed, Delivery, Envelope, LEASE_MS, Lane, Outgoing, Ports, Read, Records, Settle,
 };
 use callboard::{
-    Datum, Effects, Empty, Env, Fault, Flow, Id, Kind, Msg, Principal, Reply, Service, Space, Statement, Tenant, Uri,
-    event, params,
+    Datum, Effects, Empty, Env, Fault, Flow, Host, Id, Kind, Msg, Principal, Reply, Service, Space, Statement, Tenant,
+    Uri, event, params,
 };
+use callboard_engines::blobs::LocalBlobs;
+use callboard_engines::clock::ManualClock;
 use callboard_engines::entropy::{SeededEntropy, SystemEntropy};
+use callboard_engines::live::LocalLive;
+use callboard_engines::machine::LocalMachine;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::sqlite::{self, Sqlite};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The moment at which every case plays.
@@ -218,6 +224,7 @@ pub(crate) fn commit_in(tenant: &str, effects: impl Into<Effects>) -> Commit {
         settle: None,
         moves: Vec::new(),
         once: None,
+        is_passing: false,
         now_ms: NOW_MS,
     }
 }
@@ -237,6 +244,7 @@ pub(crate) fn envelope(kind: &'static str, data: Value) -> Envelope {
         tenant: Tenant::new("demo"),
         principal: Principal::Nobody,
         correlation: id(),
+        traceparent: None,
         causation: None,
         hops: 0,
         data,
@@ -247,4 +255,28 @@ pub(crate) fn envelope(kind: &'static str, data: Value) -> Envelope {
 /// Numbers as data of messages.
 pub(crate) fn number(at: usize) -> Value {
     json!(at)
+}
+
+/// A process with functions on records, whose clock a test moves.
+pub(crate) struct Town {
+    pub(crate) host: Host,
+    pub(crate) clock: Arc<ManualClock>,
+    _work: tempfile::TempDir,
+}
+
+impl Town {
+    pub(crate) async fn new(records: Arc<dyn Records>, service: Service, outside: Arc<dyn Outside>) -> Self {
+        let (work, clock) = (tempfile::tempdir().expect("a scratch folder"), Arc::new(ManualClock::new(NOW_MS)));
+        let ports = Ports {
+            records,
+            blobs: Arc::new(LocalBlobs::in_memory()),
+            live: Arc::new(LocalLive::new()),
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy::new()),
+            machine: Arc::new(LocalMachine::new(work.path()).expect("a place to work")),
+            outside,
+        };
+        let host = Host::builder(ports).service(service).settings(HashMap::new()).build().await;
+        Self { host: host.unwrap_or_else(|fault| panic!("{fault:?}")), clock, _work: work }
+    }
 }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 const CREDENTIAL_BYTES_MAX: usize = 512;
 
 /// The only headers that reach functions; everything else a stranger may write stays outside.
-const FORWARDED: [&str; 13] = [
+const FORWARDED: [&str; 14] = [
     "if-match",
     "if-none-match",
     "idempotency-key",
@@ -25,6 +25,7 @@ const FORWARDED: [&str; 13] = [
     "user-agent",
     "accept-language",
     "stripe-signature",
+    "traceparent",
 ];
 
 /// The kind of a call on a resource.
@@ -139,10 +140,10 @@ pub(crate) fn fill(head: &mut Head, parts: &Parts, place: &Place, credential: Cr
     }
     // One walk over the few headers that came, instead of a look-up for each that may.
     for (name, value) in &parts.headers {
-        if let Some(known) = forwarded(name)
-            && let Ok(text) = value.to_str()
-        {
-            head.meta.push((Cow::Borrowed(known), text.to_owned()));
+        if let Some(known) = forwarded(name) {
+            // What is no text must not count as not sent: whoever reads it refuses it.
+            let text = String::from_utf8_lossy(value.as_bytes());
+            head.meta.push((Cow::Borrowed(known), text.into_owned()));
         }
     }
     if let Some(query) = parts.uri.query().filter(|query| !query.is_empty()) {

@@ -4,6 +4,7 @@ use callboard::{
     Answer, BoxFuture, Cookie, Data, Empty, Env, Fault, Handler, Host, Intake, Kind, Msg, Next, Principal, Reply,
     Service, Statement, Stored, Stranger, Who, event, params, uri,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -119,7 +120,7 @@ async fn read_thing(_: Env, msg: Msg<Empty>) -> Result<Reply<Value>, Fault> {
     Ok(Reply::ok(json!({"id": msg.param("id")})).version(3))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Thing {
     title: String,
@@ -148,7 +149,7 @@ async fn speak(_: Env, msg: Msg<Value>) -> Result<Reply, Fault> {
     Ok(reply)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Named {
     #[serde(default)]
     host: String,
@@ -167,7 +168,7 @@ async fn long_page(env: Env, _: Msg<Data>) -> Result<Reply, Fault> {
     Ok(Reply::html(format!("<!doctype html><title>{}</title>{}", env.tenant(), "<p>long</p>".repeat(500))))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Next_ {
     #[serde(default)]
     next: String,
@@ -185,7 +186,7 @@ async fn cached(_: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
     Ok(Reply::html("<p>law</p>").header("cache-control", "public, max-age=3600"))
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 struct Failure {
     status: String,
     code: String,

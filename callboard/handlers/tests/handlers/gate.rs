@@ -3,13 +3,14 @@
 use callboard::{Answer, Cookie, Empty, Env, Fault, Kind, Msg, Reply, Secret, Service, Stranger, Tenant, Uri, Who};
 use callboard_bench::{Bench, Kept};
 use callboard_handlers::{Authenticate, Meter};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// SHA-256 of `good`.
 const GOOD: &str = "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Question {
     hash: String,
 }

@@ -6,6 +6,7 @@ use callboard::{
     uri,
 };
 use callboard_bench::Bench;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ fn access() -> Service {
     )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Said {
     kind: String,
     data: Value,

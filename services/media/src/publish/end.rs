@@ -8,10 +8,11 @@ use crate::records::{ASSET, ASSET_DELAYED, ASSET_FAILED, ASSETS_OF_EPISODE, PART
 use crate::{assets, removal};
 use callboard::flow::Reason;
 use callboard::{Effects, Env, Fault, Msg, Reply, event, params};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What the runtime says of a run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Told {
     input: Publication,
     reason: Option<Reason>,

@@ -17,6 +17,7 @@ pub(crate) use shelf::MASTER;
 use crate::model::Asset;
 use crate::records::ASSET;
 use callboard::{Env, Fault, Flow, Retry, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Name of the flow; its key is the upload's id.
@@ -26,7 +27,7 @@ pub(crate) const FLOW: &str = "publish";
 pub(crate) const STAGES: [&str; 5] = ["probe", "quick", "poster", "full", "ready"];
 
 /// What is published.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Publication {
     pub(crate) upload: String,
     pub(crate) asset: String,

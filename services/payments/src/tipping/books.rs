@@ -3,10 +3,9 @@
 
 use super::{Gift, changed};
 use crate::ledger;
-use crate::model::load;
+use crate::model::{News, load};
 use crate::records::{TIP_RECEIVED, TIP_STAGE, TIP_THANKED, TIP_UNTHANKED};
 use callboard::{Effects, Env, Fault, Msg, Reply, Step, event, params};
-use serde_json::json;
 
 pub(super) async fn write(env: Env, msg: Msg<Step<Gift>>) -> Result<Reply, Fault> {
     let tip = load(&env, &msg.data.input.tip).await?;
@@ -34,7 +33,8 @@ pub(super) async fn withdraw_thanks(env: Env, msg: Msg<Step<Gift>>) -> Result<Re
 pub(super) async fn tell(env: Env, msg: Msg<Step<Gift>>) -> Result<Reply, Fault> {
     let tip = load(&env, &msg.data.input.tip).await?;
     let uri = tip.uri()?;
-    let news = json!({"uri": uri, "series": tip.series, "amount": tip.amount, "currency": tip.currency});
+    let (series, currency) = (tip.series.clone(), tip.currency.clone());
+    let news = News { uri: uri.clone(), series, amount: tip.amount, currency };
     let effects = Effects::from(TIP_RECEIVED.with(params![&tip.id, env.now_ms()])).emit(event("received"), uri, news);
     Ok(Reply::nothing().with(changed(&env, &tip, effects)?))
 }

@@ -6,10 +6,11 @@ use crate::model::load;
 use crate::records::{TIP_DELAYED, TIP_FAILED, TIP_STUCK};
 use callboard::flow::Reason;
 use callboard::{Effects, Env, Fault, Msg, Reply, Statement, params};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What the runtime says of a run.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Told {
     pub(crate) input: Gift,
     pub(crate) reason: Option<Reason>,

@@ -9,6 +9,7 @@ pub(crate) use money::give_back;
 
 use crate::model::Tip;
 use callboard::{Effects, Env, Fault, Flow, Retry, event};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use serde_json::json;
 pub(crate) const FLOW: &str = "tip";
 
 /// What is given.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Gift {
     pub(crate) tip: String,
 }

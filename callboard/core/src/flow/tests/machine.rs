@@ -2,6 +2,7 @@
 
 use super::shapes::Part;
 use super::shapes::{TWICE, new_run, rich, shape, work};
+use crate::flow::planted::{Bug, plant};
 use crate::flow::{
     Command, Flow, FlowEvent, Goal, ItemState, Operation, Place, Run, Status, advance, begin, describe, draw, plan_redo,
 };
@@ -45,6 +46,9 @@ fn a_redo_undoes_what_comes_after_and_does_it_again_under_a_new_iteration() {
     assert_eq!(again, [Command::Do { at: next, delay_ms: 0 }]);
     assert_ne!(run.step_key(&flow, at(1), "do"), run.step_key(&flow, next, "do"));
     assert!(advance(&flow, &mut run, done(1), 0, 0).is_none(), "an answer of the former iteration is stale");
+    plant(Some(Bug::SkippedIteration));
+    assert!(advance(&flow, &mut run, done(1), 0, 0).is_some(), "the planted bug lets it count");
+    plant(None);
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn a_poisonous_message_parks_the_run_and_redriven_it_goes_on() {
 #[test]
 fn a_run_moves_to_another_definition_only_by_a_map_of_its_steps() {
     let old = shape(&[Part::Step, Part::Step]);
-    let hash: &'static str = Box::leak(old.hash().into_boxed_str());
+    let hash: &'static str = Box::leak(old.hash().into());
     let mut run = new_run(&old);
     begin(&old, &mut run, 0);
     let lost = Flow::new("shape").step("z", work).undo(work).migrate(hash, &[]);
@@ -119,7 +123,7 @@ fn a_run_moves_to_another_definition_only_by_a_map_of_its_steps() {
     let new = Flow::new("shape").step("first", work).undo(work).step("b", work).undo(work).retry(TWICE);
     let new = new.migrate(hash, &[("a", "first")]);
     assert!(crate::flow::migrate::is_possible(&new, &run) && new.mistakes().is_empty());
-    let (from, to) = (run.hash.clone(), new.hash());
+    let (from, to) = (run.hash.clone(), new.hash().to_owned());
     let commands = go(&new, &mut run, FlowEvent::Migrated { from, to, then: Box::new(done(0)) });
     assert_eq!(commands, [Command::Do { at: at(1), delay_ms: 0 }]);
     assert_eq!(run.hash, new.hash());

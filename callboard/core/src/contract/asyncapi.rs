@@ -1,0 +1,156 @@
+//! The AsyncAPI 3.0 document of an application: which events happen on which URIs, what they carry, and who listens.
+
+use super::components::Components;
+use super::{About, Contract};
+use crate::{Kind, Space};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What is known of one kind of event on one pattern of URIs.
+#[derive(Default)]
+struct Channel<'a> {
+    /// As its publisher declares it.
+    declared: Option<(&'a str, &'a Contract)>,
+    /// Service, function, and what the function reads.
+    listeners: Vec<(&'a str, &'a str, &'a Contract)>,
+}
+
+/// The document, the same for the same tables.
+pub fn asyncapi(space: &Space, about: &About) -> Value {
+    let mut components = Components::default();
+    let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
+    for ((pattern, kind), channel) in find_channels(space) {
+        let name = name_of(pattern, kind);
+        messages.insert(name.clone(), message(kind, &channel, &mut components));
+        let message = json!({"$ref": format!("#/components/messages/{name}")});
+        let mut described = json!({
+            "address": pattern.replace("**", "{rest}"),
+            "messages": {kind: message},
+            "description": described_by(kind, &channel),
+        });
+        let parameters = parameters(pattern);
+        if !parameters.is_empty() {
+            described["parameters"] = Value::Object(parameters);
+        }
+        channels.insert(name.clone(), described);
+        let here = json!({"$ref": format!("#/channels/{name}")});
+        let its = json!([{"$ref": format!("#/channels/{name}/messages/{kind}")}]);
+        if let Some((service, _)) = channel.declared {
+            operations.insert(
+                format!("{service}.publish.{name}"),
+                json!({"action": "send", "channel": here, "messages": its}),
+            );
+        }
+        for (service, function, _) in &channel.listeners {
+            let operation = json!({"action": "receive", "channel": here, "messages": its, "summary": function, "tags": [{"name": service}]});
+            operations.insert(format!("{}.{name}", function.replace("::", ".")), operation);
+        }
+    }
+    let mut document = json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": about.title,
+            "version": about.version,
+            "description": "What happens is published on the URI it happens to, and delivered to every function bound there at least once, in order for each URI. Clients listen to the same by server-sent events: `GET` on the URI below `/api` with `Accept: text/event-stream`; with `/**` behind it also to everything below.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages, "schemas": components.into_value()},
+    });
+    if let Some((protocol, host)) = about.origin.split_once("://") {
+        let server = json!({"host": host, "pathname": format!("{}/api", about.mount), "protocol": protocol, "description": "live subscriptions"});
+        document["servers"] = json!({"live": server});
+    }
+    document
+}
+
+/// Every kind of event on every pattern, as it is declared by who publishes it or bound by who listens.
+fn find_channels(space: &Space) -> BTreeMap<(&'static str, &str), Channel<'_>> {
+    let mut channels: BTreeMap<(&'static str, &str), Channel<'_>> = BTreeMap::new();
+    for service in &space.services {
+        for (kind, pattern, contract) in &service.publishes {
+            let channel = channels.entry((pattern.as_str(), kind.as_str())).or_default();
+            channel.declared = Some((service.name, contract));
+        }
+    }
+    for service in &space.services {
+        for row in service.bindings.iter().filter(|row| matches!(row.kind, Kind::Event(_))) {
+            let listener = (service.name, row.function_name(), row.contract());
+            channels.entry((row.pattern.as_str(), row.kind.as_str())).or_default().listeners.push(listener);
+        }
+    }
+    channels
+}
+
+fn message(kind: &str, channel: &Channel<'_>, components: &mut Components) -> Value {
+    let payload = match (channel.declared, channel.listeners.first()) {
+        (Some((service, contract)), _) => components.take(service, kind, contract.output().clone()),
+        (None, Some((service, function, contract))) => {
+            components.take(service, &function.replace("::", "."), contract.input().clone())
+        }
+        (None, None) => json!(true),
+    };
+    json!({"name": kind, "contentType": "application/json", "payload": payload})
+}
+
+fn described_by(kind: &str, channel: &Channel<'_>) -> String {
+    let publisher = channel.declared.map_or("the framework", |(service, _)| service);
+    let listeners: Vec<&str> = channel.listeners.iter().map(|(_, function, _)| *function).collect();
+    match listeners.as_slice() {
+        [] => format!("`{kind}`, published by {publisher}; no function listens."),
+        listeners => format!("`{kind}`, published by {publisher}; heard by {}.", listeners.join(", ")),
+    }
+}
+
+fn parameters(pattern: &str) -> Map<String, Value> {
+    let names = pattern.replace("**", "{rest}");
+    let names = names.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    names.map(|name| (name.to_owned(), json!({"description": "A segment of the URI."}))).collect()
+}
+
+/// A name for a channel: only letters, digits, dots and underscores stand in one.
+fn name_of(pattern: &str, kind: &str) -> String {
+    let segments = pattern.split('/').filter(|segment| !segment.is_empty());
+    let plain = |segment: &str| segment.trim_matches(['{', '}']).replace("**", "all").replace('-', "_");
+    let mut parts: Vec<String> = segments.map(plain).collect();
+    parts.push(kind.to_owned());
+    parts.join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Changed;
+    use crate::{Fault, Msg, Reply, Service, Stranger, Who, event};
+
+    async fn follow(_: Msg<Value>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing())
+    }
+
+    #[test]
+    fn a_channel_says_what_an_event_carries_and_who_listens() {
+        let films = Service::new("films").publishes::<Changed>(event("changed"), "/films/{id}");
+        let watching = Service::new("watching")
+            .on(event("changed"), "/films/{id}", follow, Who::Services, Stranger::NotFound)
+            .on(event("undone"), "/flows/cut/{run}", follow, Who::Services, Stranger::NotFound);
+        let space = Space::new(vec![films, watching]).expect("they fit");
+        let about = About {
+            title: "Films".into(),
+            version: "1".into(),
+            origin: "http://films.test".into(),
+            mount: String::new(),
+        };
+        let document = asyncapi(&space, &about);
+        let names: Vec<&String> = document["channels"].as_object().expect("channels").keys().collect();
+        assert_eq!(names, ["films.id.changed", "flows.cut.run.undone"]);
+        assert_eq!(document["channels"]["films.id.changed"]["address"], "/films/{id}");
+        let payload = &document["components"]["messages"]["films.id.changed"]["payload"];
+        assert_eq!(payload["required"], json!(["uri", "version"]));
+        let actions: Vec<&Value> =
+            document["operations"].as_object().expect("operations").values().map(|one| &one["action"]).collect();
+        assert_eq!(actions, ["receive", "receive", "send"]);
+        assert_eq!(document["servers"]["live"]["host"], "films.test");
+    }
+}

@@ -1,0 +1,256 @@
+//! An invocation at work: when it began, and what it waits for.
+
+use super::tape::{Mode, Tape};
+use super::{Dependency, Ended, Invocation, Trace, Traceparent, Used, Wait};
+use crate::flow::StepCall;
+use crate::host::{Call, Inner};
+use crate::{Answer, AnswerBody, Data, Effects, Fault, Head, Host, Kind, Msg, Principal};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An invocation at work; its environment refers to it.
+pub(crate) struct Open {
+    pub(super) inner: Arc<Inner>,
+    pub(super) service: &'static str,
+    pub(super) function: &'static str,
+    /// Its span, for what it causes.
+    pub(crate) span: u64,
+    /// Whether this trace is recorded because somebody who may asked for it.
+    pub(crate) is_asked: bool,
+    /// Whether messages carry the trace on.
+    is_carried: bool,
+    pub(super) head: Arc<Head>,
+    pub(super) data: Data,
+    pub(super) step: Option<StepCall>,
+    pub(super) mode: Mode,
+    /// Why it will be captured, whatever comes of it.
+    pub(super) certainly: Option<&'static str>,
+    began_ns: u64,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    /// What will be kept; none when it has ended.
+    invocation: Option<Invocation>,
+    /// For how many things it waits now, and since when it waits for any.
+    waiting: u32,
+    since_ns: u64,
+    /// What the function returned, where that is captured, and how many events of it are its own.
+    pub(super) reply: Option<Value>,
+    pub(super) events: usize,
+}
+
+impl Host {
+    /// Begins an invocation.
+    pub(crate) fn begin(&self, call: &Call<'_>, msg: &Msg) -> Arc<Open> {
+        let mode = match &self.inner.invocations.capture {
+            Some(_) => Mode::Record(Mutex::new(Tape::default())),
+            None => Mode::Live,
+        };
+        self.open(call, msg, mode)
+    }
+
+    pub(super) fn open(&self, call: &Call<'_>, msg: &Msg, mode: Mode) -> Arc<Open> {
+        let inner = &self.inner;
+        let service = inner.space.services[call.service].name;
+        let function = call.function.name();
+        let span = inner.invocations.span();
+        let is_asked = msg.trace.is_asked && may_ask(&msg.principal);
+        let is_carried = is_asked || inner.invocations.observers.iter().any(|one| one.wants(msg.correlation));
+        let invocation = Invocation {
+            seq: 0,
+            id: msg.id,
+            span,
+            parent: msg.trace.parent,
+            correlation: msg.correlation,
+            causation: msg.causation,
+            tenant: msg.tenant.clone(),
+            service,
+            function,
+            trigger: trigger(call, msg),
+            kind: msg.kind.clone(),
+            pattern: call.binding.map_or("", |binding| binding.pattern.as_str()),
+            flow: call.flow,
+            started_ms: inner.ports.clock.now_ms(),
+            duration_ns: 0,
+            waiting_ns: 0,
+            waits: Vec::new(),
+            attempt: msg.attempt,
+            ended: Ended::Running,
+            in_bytes: msg.data.bytes.len() as u64,
+            out_bytes: 0,
+            events: 0,
+            sends: 0,
+            starts: 0,
+            is_asked,
+        };
+        let (invocation, reply) = (Some(invocation), None);
+        let state = Mutex::new(State { invocation, waiting: 0, since_ns: 0, reply, events: 0 });
+        let capture = inner.invocations.capture.as_ref().filter(|_| mode.is_recording());
+        let certainly = capture.and_then(|capture| capture.certainly(is_asked));
+        let began_ns = inner.ports.clock.monotonic_ns();
+        Arc::new(Open {
+            inner: inner.clone(),
+            service,
+            function,
+            span,
+            is_asked,
+            is_carried,
+            head: msg.head.clone(),
+            // Cloning bytes that nobody keeps would cost an allocation.
+            data: if mode.is_recording() { msg.data.clone() } else { Data::EMPTY },
+            step: call.step,
+            mode,
+            certainly,
+            began_ns,
+            state,
+        })
+    }
+}
+
+/// Recording is asked for by who may see everything of the channel.
+fn may_ask(principal: &Principal) -> bool {
+    matches!(principal, Principal::Service(_)) || principal.has_role("owner")
+}
+
+fn trigger(call: &Call<'_>, msg: &Msg) -> &'static str {
+    match (&call.settle, &call.binding, &msg.source) {
+        _ if call.step.is_some() => "flow",
+        (_, None, _) => "schedule",
+        (_, Some(binding), _) if matches!(binding.kind, Kind::Event(_)) => "event",
+        (Some(_), ..) => "queue",
+        (None, _, source) if source.starts_with("service/") => "call",
+        (None, _, Cow::Borrowed(source)) => source,
+        (None, _, Cow::Owned(_)) => "outside",
+    }
+}
+
+impl Open {
+    pub(super) fn now_ns(&self) -> u64 {
+        self.inner.ports.clock.monotonic_ns()
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where what it causes stands in the trace, for whatever is called directly.
+    pub(crate) fn trace(&self) -> Trace {
+        Trace { parent: self.span, is_asked: self.is_asked }
+    }
+
+    /// The same for what is stored; none where nobody looks.
+    pub(crate) fn traceparent(&self) -> Option<Traceparent> {
+        let (trace, parent) = (self.head.correlation, self.span);
+        self.is_carried.then_some(Traceparent { trace, parent, is_sampled: self.is_asked })
+    }
+
+    /// The header for a system outside, where somebody looks.
+    pub(crate) fn traceparent_outside(&self) -> Option<String> {
+        self.traceparent().map(|traceparent| Traceparent { is_sampled: true, ..traceparent }.to_string())
+    }
+
+    /// Waits for something that the function uses, and counts the time also where nobody waits to the end.
+    pub(crate) async fn wait<T>(&self, used: Used<'_>, work: impl Future<Output = T>) -> T {
+        for observer in &self.inner.invocations.observers {
+            observer.used(self.service, self.function, used);
+        }
+        self.timed(used.dependency(), work).await
+    }
+
+    /// The same for what the host itself waits for on behalf of the function.
+    pub(crate) async fn timed<T>(&self, on: Dependency, work: impl Future<Output = T>) -> T {
+        let _waiting = Waiting::begin(self, on);
+        work.await
+    }
+
+    /// What the function's commit made of its effects.
+    pub(crate) fn changed(&self, effects: &Effects) {
+        let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+        if let Some(invocation) = &mut self.state().invocation {
+            invocation.events = count(effects.events.len());
+            invocation.sends = count(effects.sends.len());
+            invocation.starts = count(effects.starts.len());
+        }
+    }
+
+    fn end(&self, ended: Ended, out_bytes: u64) {
+        let now_ns = self.now_ns();
+        let mut state = self.state();
+        let Some(mut invocation) = state.invocation.take() else { return };
+        if state.waiting > 0 {
+            invocation.waiting_ns += now_ns.saturating_sub(state.since_ns);
+        }
+        let reply = state.reply.take();
+        drop(state);
+        invocation.duration_ns = now_ns.saturating_sub(self.began_ns);
+        invocation.ended = ended;
+        invocation.out_bytes = out_bytes;
+        // Whoever watches would watch themselves.
+        if invocation.kind.is_safe() && invocation.pattern.starts_with("/-/") && !invocation.ended.is_fault() {
+            return;
+        }
+        self.record(&invocation, reply);
+        self.inner.invocations.keep(invocation);
+    }
+}
+
+struct Waiting<'a> {
+    open: &'a Open,
+    on: Dependency,
+    began_ns: u64,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(open: &'a Open, on: Dependency) -> Self {
+        let began_ns = open.now_ns();
+        let mut state = open.state();
+        if state.waiting == 0 {
+            state.since_ns = began_ns;
+        }
+        state.waiting += 1;
+        Self { open, on, began_ns }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let now_ns = self.open.now_ns();
+        let time_ns = now_ns.saturating_sub(self.began_ns);
+        let mut state = self.open.state();
+        state.waiting -= 1;
+        let since_ns = (state.waiting == 0).then_some(state.since_ns);
+        let Some(invocation) = &mut state.invocation else { return };
+        if let Some(since_ns) = since_ns {
+            invocation.waiting_ns += now_ns.saturating_sub(since_ns);
+        }
+        match invocation.waits.iter_mut().find(|wait| wait.on == self.on) {
+            Some(wait) => {
+                wait.count += 1;
+                wait.time_ns += time_ns;
+            }
+            None => invocation.waits.push(Wait { on: self.on, count: 1, time_ns }),
+        }
+    }
+}
+
+/// Ends an invocation also where its future is dropped: nobody waited, or the function panicked.
+pub(crate) struct Ending(pub(crate) Arc<Open>);
+
+impl Ending {
+    pub(crate) fn with(self, result: &Result<Answer, Fault>) {
+        match result {
+            Ok(Answer { body: AnswerBody::Bytes { bytes, .. }, .. }) => self.0.end(Ended::Answered, bytes.len() as u64),
+            Ok(_) => self.0.end(Ended::Answered, 0),
+            Err(fault) => self.0.end(Ended::Failed(fault.code), 0),
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let ended = if std::thread::panicking() { Ended::Panicked } else { Ended::Abandoned };
+        self.0.end(ended, 0);
+    }
+}

@@ -1,0 +1,227 @@
+//! What an invocation reads, while it is recorded or played again. Kept as it came, and made into JSON only where it is captured.
+
+use super::player::Player;
+use super::recording::{self, Entry};
+use super::redact::{Known, Redactor};
+use crate::outside::{Request, Response};
+use crate::{Answer, Data, Datum, Fault, Id, Kind, Rows};
+use serde_json::{Map, Value, json};
+use std::sync::{Mutex, PoisonError};
+
+/// Most bytes of what one invocation reads that are kept.
+const TAPE_BYTES_MAX: usize = 512 * 1024;
+/// Most things that one invocation reads that are kept.
+const TAPE_ENTRIES_MAX: usize = 2_000;
+
+/// Whether reads are recorded or come from a recording.
+pub(super) enum Mode {
+    Live,
+    Record(Mutex<Tape>),
+    Play(Mutex<Player>),
+}
+
+/// Something a function read, as it came.
+pub(super) enum Taken {
+    Query { statement: &'static str, params: Vec<Datum>, answer: Result<Rows, Fault> },
+    Call { ask: Ask, answer: Result<Answer, Fault> },
+    Fetch { ask: Request, answer: Result<Response, Fault> },
+    Plain(Entry),
+}
+
+/// A call to another function, without what changes from time to time.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) kind: Kind,
+    pub(super) uri: String,
+    pub(super) data: Data,
+    /// Whether it is made with the authority of the service.
+    pub(super) is_own: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Tape {
+    taken: Vec<Taken>,
+    bytes: usize,
+    pub(super) is_cut: bool,
+    pub(super) secrets: Vec<Known>,
+    drawn: usize,
+}
+
+impl Tape {
+    pub(super) fn take(&mut self, taken: Taken) {
+        self.bytes += taken.size_bytes();
+        if self.bytes > TAPE_BYTES_MAX || self.taken.len() >= TAPE_ENTRIES_MAX {
+            self.is_cut = true;
+            self.taken.clear();
+        } else if !self.is_cut {
+            self.taken.push(taken);
+        }
+    }
+
+    /// Something secret that the function was given.
+    pub(super) fn secret(&mut self, name: Option<&str>, value: &str) {
+        self.drawn += usize::from(name.is_none());
+        let label = name.map_or_else(|| format!("[secret {}]", self.drawn), |name| format!("[secret {name}]"));
+        self.secrets.push(Known { value: value.to_owned(), label });
+    }
+
+    pub(super) fn entries(&self, redactor: &mut Redactor) -> Vec<Entry> {
+        self.taken.iter().map(|taken| taken.entry(redactor)).collect()
+    }
+}
+
+impl Taken {
+    fn size_bytes(&self) -> usize {
+        let datum = |datum: &Datum| match datum {
+            Datum::Text(text) => text.len() + 8,
+            Datum::Bytes(bytes) => bytes.len() + 8,
+            Datum::List(items) => items.iter().map(|item| item.len() + 8).sum::<usize>() + 8,
+            _ => 8,
+        };
+        match self {
+            Self::Query { params, answer, .. } => {
+                let cells = answer.as_ref().map_or(0, |rows| rows.rows.iter().flatten().map(datum).sum());
+                64 + params.iter().map(datum).sum::<usize>() + cells
+            }
+            Self::Call { ask, answer } => {
+                let body = match answer {
+                    Ok(Answer { body: crate::AnswerBody::Bytes { bytes, .. }, .. }) => bytes.len(),
+                    _ => 0,
+                };
+                128 + ask.uri.len() + ask.data.bytes.len() + body
+            }
+            Self::Fetch { ask, answer } => {
+                128 + ask.path.len() + ask.body.bytes.len() + answer.as_ref().map_or(0, |answer| answer.body.len())
+            }
+            Self::Plain(Entry::Blob(ask, answer)) => {
+                64 + ask.len() + 96 * answer["blobs"].as_array().map_or(1, Vec::len)
+            }
+            Self::Plain(_) => 32,
+        }
+    }
+
+    fn entry(&self, redactor: &mut Redactor) -> Entry {
+        match self {
+            Self::Query { statement, params, answer } => Entry::Query {
+                statement: (*statement).to_owned(),
+                params: self::params(params, redactor),
+                columns: answer.as_ref().map(|rows| rows.columns.to_vec()).unwrap_or_default(),
+                answer: answer.as_ref().map_or_else(recording::fault, |rows| recording::rows(rows, redactor)),
+            },
+            Self::Call { ask, answer } => Entry::Call {
+                ask: ask.told(redactor),
+                answer: answer.as_ref().map_or_else(recording::fault, |answer| recording::answer(answer, redactor)),
+            },
+            Self::Fetch { ask, answer } => Entry::Fetch {
+                ask: request(ask, redactor),
+                answer: answer.as_ref().map_or_else(recording::fault, |answer| response(answer, redactor)),
+            },
+            Self::Plain(entry) => match entry {
+                Entry::Setting(name, value) => {
+                    let mut value = value.clone();
+                    redactor.text(&mut value);
+                    Entry::Setting(name.clone(), value)
+                }
+                other => other.clone(),
+            },
+        }
+    }
+}
+
+impl Ask {
+    pub(super) fn told(&self, redactor: &mut Redactor) -> Value {
+        let data = redactor.data(&self.data);
+        json!({"kind": self.kind, "uri": self.uri, "data": data, "is_own": self.is_own})
+    }
+}
+
+pub(super) fn params(params: &[Datum], redactor: &mut Redactor) -> Vec<Value> {
+    let mut params = Value::Array(params.iter().map(recording::datum).collect());
+    redactor.value(&mut params);
+    match params {
+        Value::Array(params) => params,
+        _ => Vec::new(),
+    }
+}
+
+/// A request without its headers, which carry keys.
+pub(super) fn request(request: &Request, redactor: &mut Redactor) -> Value {
+    let mut path = request.path.clone();
+    redactor.text(&mut path);
+    json!({"to": request.to, "method": request.method, "path": path, "type": request.body.media_type,
+        "data": redactor.data(&request.body)})
+}
+
+fn response(response: &Response, redactor: &mut Redactor) -> Value {
+    let headers: Map<String, Value> = response
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            let mut value = json!(value);
+            redactor.named(name, &mut value);
+            (name.clone(), value)
+        })
+        .collect();
+    let data = Data { media_type: "".into(), bytes: response.body.clone() };
+    json!({"status": response.status, "headers": headers, "data": redactor.data(&data)})
+}
+
+impl Mode {
+    /// A value that is read without waiting: the real one, or what was recorded.
+    pub(super) fn plain<T>(
+        &self,
+        real: impl FnOnce() -> T,
+        entry: impl FnOnce(&T) -> Entry,
+        play: impl FnOnce(&mut Player) -> Option<T>,
+    ) -> T {
+        match self {
+            Self::Live => real(),
+            Self::Record(_) => {
+                let value = real();
+                self.record(|| Taken::Plain(entry(&value)));
+                value
+            }
+            Self::Play(player) => {
+                let played = play(&mut player.lock().unwrap_or_else(PoisonError::into_inner));
+                played.unwrap_or_else(real)
+            }
+        }
+    }
+
+    pub(super) fn record(&self, taken: impl FnOnce() -> Taken) {
+        if let Self::Record(tape) = self {
+            tape.lock().unwrap_or_else(PoisonError::into_inner).take(taken());
+        }
+    }
+
+    pub(super) fn is_recording(&self) -> bool {
+        matches!(self, Self::Record(_))
+    }
+
+    pub(super) fn player<T>(&self, play: impl FnOnce(&mut Player) -> T) -> Option<T> {
+        match self {
+            Self::Play(player) => Some(play(&mut player.lock().unwrap_or_else(PoisonError::into_inner))),
+            _ => None,
+        }
+    }
+
+    /// A secret that the function was given, so that it is found wherever it goes.
+    pub(super) fn secret(&self, name: Option<&str>, value: &str) {
+        match self {
+            Self::Live => {}
+            Self::Record(tape) => tape.lock().unwrap_or_else(PoisonError::into_inner).secret(name, value),
+            Self::Play(player) => player.lock().unwrap_or_else(PoisonError::into_inner).tape.secret(name, value),
+        }
+    }
+
+    /// Id of a thing the function read, where it is one.
+    pub(super) fn id(&self, real: impl FnOnce() -> Id) -> Id {
+        self.plain(real, |id| Entry::Id(*id), Player::id)
+    }
+}
+
+/// Reads what has no place in JSON back out of it: a name that lives as long as the program. Only replays read it, and they end
+/// with their program.
+pub(super) fn kept_name(name: &str) -> &'static str {
+    String::leak(name.to_owned())
+}

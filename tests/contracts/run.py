@@ -1,0 +1,199 @@
+"""Starts the built binary on a folder of its own, has the public validators read its documents, and has schemathesis call every
+route as nobody, as a viewer and as the owner. Usage: run.py BINARY SECONDS; needs the packages of requirements.txt and
+package.json, which `cargo xtask test --only contracts` installs."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+HERE = Path(__file__).resolve().parent
+OWNER, VIEWER, PASSWORD = "owner@channel.example", "viewer@channel.example", "lantern fish parade 31"
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+]
+# What ends the session that the calls are made in, or takes away the right to make them.
+ENDS_ITSELF = ["identity.sessions.sign_out"]
+# What removes the series and episodes that the other calls are about; called with ids that nobody has, by the others.
+REMOVES = ["catalogue.removal.begin", "catalogue.episodes.remove", "identity.members.remove"]
+REFUSED = "[400, 401, 403, 404, 409, 412, 413, 415, 429]"
+
+
+class Channel:
+    """A server of its own with one channel."""
+
+    def __init__(self, binary, folder):
+        self.command, self.folder = binary, folder
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SHOWRUNNER_")}
+        self.environment = {**clean, "SHOWRUNNER_TENANT": "demo", "SHOWRUNNER_LOG": "warn"}
+        self.say("tenant", "demo", "--title", "Demo", "--data-dir", folder)
+        told = self.say("owner", OWNER, "--tenant", "demo", "--data-dir", folder)
+        self.owner_password = re.search(r"shown once: (\S+)", told)[1]
+        self.log = open(Path(folder).parent / "server.log", "w+b")
+        line = [binary, "up", "--data-dir", folder, "--listen", "127.0.0.1:0"]
+        self.server = subprocess.Popen(line, env=self.environment, cwd=Path(folder).parent, stdout=subprocess.PIPE, stderr=self.log)
+        first = self.server.stdout.readline().decode()
+        port = re.search(r":(\d+)", first)
+        assert port, f"the server does not say where it is: {first!r}"
+        self.origin = f"http://127.0.0.1:{port[1]}"
+
+    def say(self, *words):
+        """Runs a command of the binary."""
+        done = subprocess.run([self.command, *words], env=self.environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"showrunner {' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+    def call(self, method, path, data=None, token=None, more=None):
+        """Calls a function; its answer and its headers."""
+        headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {}), **(more or {})}
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(f"{self.origin}/api{path}", method=method, data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null"), answer.headers
+
+    def sign_in(self, email, password):
+        """A token of a new session."""
+        _, headers = self.call("POST", "/sessions", {"email": email, "password": password})
+        return re.search(r"session=([^;]+)", headers["set-cookie"])[1]
+
+    def end(self):
+        """Ends the server in good order; what it wrote to its log."""
+        self.server.terminate()
+        code = self.server.wait(30)
+        self.log.seek(0)
+        log = self.log.read().decode()
+        assert code == 0, f"the server ended with {code}:\n{log}"
+        return log
+
+
+def fill(channel, owner, viewer):
+    """A little of everything, and which values stand for names in paths: calls with made-up ids only see that nothing is there."""
+    series = [channel.call("POST", "/series", {"title": f"Film {n}", "genres": ["noir"]}, owner)[0]["id"] for n in (1, 2)]
+    episodes = [channel.call("POST", f"/series/{id}/episodes", {"title": "One"}, owner)[0] for id in series]
+    ids = [episode["id"] for episode in episodes]
+    person = channel.call("GET", "/me", token=viewer)[0]["id"]
+    about = f"filename {encoded('film.mp4')},episode {encoded(ids[0])}"
+    of_file = {"tus-resumable": "1.0.0", "upload-length": "100000", "upload-metadata": about}
+    uploads = [channel.call("POST", "/uploads", token=owner, more=of_file)[1]["location"].rsplit("/", 1)[1] for _ in (1, 2)]
+    return {
+        "/series/{id}": {"id": series},
+        "/series/{id}/episodes": {"id": series},
+        "/series/{id}/seasons/{number}": {"id": series, "number": ["1"]},
+        "/series/by-slug/{slug}": {"slug": ["film-1", "film-2"]},
+        "/access/series/{id}": {"id": series},
+        "/access/episodes/{id}": {"id": ids},
+        "/episodes/{id}": {"id": ids},
+        "/episodes/{id}/asset": {"id": ids},
+        "/episodes/{id}/playback": {"id": ids},
+        "/episodes/by-pid/{pid}": {"pid": [episode["pid"] for episode in episodes]},
+        "/me/positions/{episode}": {"episode": ids},
+        "/members/{id}": {"id": [person]},
+        "/uploads/{id}": {"id": uploads},
+    }
+
+
+def encoded(text):
+    """As tus sends the values of its metadata."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def settings(known):
+    """The settings of schemathesis: how calls are refused here, and the values that stand for something."""
+    lines = [f"[checks.{check}]\nexpected-statuses = {REFUSED}\n" for check in ("negative_data_rejection", "missing_required_header")]
+    for path, names in known.items():
+        values = ", ".join(f'"path.{name}" = {json.dumps(values)}' for name, values in names.items())
+        lines.append(f'[[operations]]\ninclude-path = "{path}"\nparameters = {{ {values} }}\n')
+    return "\n".join(lines)
+
+
+def exercise(channel, folder, who, token, known, seconds, left_out):
+    """Calls every route; whether all answers were as the document says."""
+    file = Path(folder) / f"{who}.toml"
+    file.write_text(settings(known))
+    line = [sys.executable, "-m", "schemathesis.cli", "--config-file", file, "run", f"{channel.origin}/api/openapi.json"]
+    line += ["--max-time", str(seconds), "--workers", "1", "--seed", "1", "--request-timeout", "20", "--warnings", "off"]
+    line += ["--continue-on-failure", "--suppress-health-check", "all", "--checks", ",".join(CHECKS)]
+    line += ["--header", f"Authorization: Bearer {token}"] if token else []
+    line += [word for name in left_out for word in ("--exclude-operation-id", name)]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "COLUMNS": "120"}
+    environment["CONTRACTS_ANSWERS"] = str(Path(folder) / "answers.jsonl")
+    done = subprocess.run(line, env=environment, cwd=folder, capture_output=True, text=True, timeout=seconds + 120)
+    cases = re.search(r"(\d+) generated", done.stdout)
+    print(f"schemathesis as {who}: {cases[1] if cases else 'no'} calls, {'as described' if done.returncode == 0 else 'NOT as described'}", flush=True)
+    if done.returncode != 0:
+        print("\n".join(line[:400] for line in (done.stdout + done.stderr).splitlines()[-200:]))
+    return done.returncode == 0
+
+
+def validate(channel, folder, token):
+    """The public validators on the documents as they are served and as the command line prints them."""
+    printed = json.loads(channel.say("openapi"))
+    served, _ = channel.call("GET", "/openapi.json", token=token)
+    for name, document in (("printed", printed), ("served", served)):
+        OpenAPIV31SpecValidator(document).validate()
+        count = sum(len(operations) for operations in document["paths"].values())
+        print(f"OpenAPI {document['openapi']}, {name}: {count} operations are valid", flush=True)
+    assert printed["paths"].keys() == served["paths"].keys(), "the owner is shown other paths than the command line prints"
+    served, _ = channel.call("GET", "/asyncapi.json", token=token)
+    for name, text in (("printed", channel.say("asyncapi")), ("served", json.dumps(served))):
+        file = Path(folder) / f"asyncapi-{name}.json"
+        file.write_text(text)
+        subprocess.run(["node", HERE / "asyncapi.mjs", file], check=True, timeout=60)
+
+
+def is_covered(channel, file):
+    """Whether every operation was called: a run that was cut short shows nothing. Tells which ones never succeeded, because what
+    only refuses was looked at from one side."""
+    answers = {}
+    for line in file.read_text().splitlines():
+        name, status = json.loads(line)
+        answers.setdefault(name, set()).add(status)
+    never = [f"{name} {sorted(statuses)}" for name, statuses in sorted(answers.items()) if min(statuses) >= 300]
+    print(f"{len(answers) - len(never)} of {len(answers)} operations also succeeded; never: {', '.join(never) or 'none'}")
+    paths = json.loads(channel.say("openapi"))["paths"]
+    left_out = [f"{kind.upper()} {path}" for path, kinds in paths.items() for kind in kinds if f"{kind.upper()} {path}" not in answers]
+    if left_out:
+        print(f"never called, so give this more time: {', '.join(left_out)}")
+    return not left_out
+
+
+def main(binary, seconds):
+    with tempfile.TemporaryDirectory() as folder:
+        channel = Channel(binary, str(Path(folder) / "data"))
+        owner = channel.sign_in(OWNER, channel.owner_password)
+        channel.call("POST", "/accounts", {"email": VIEWER, "password": PASSWORD, "name": "Vic"})
+        viewer = channel.sign_in(VIEWER, PASSWORD)
+        known = fill(channel, owner, viewer)
+        validate(channel, folder, owner)
+        # Who may do more is given more of the time.
+        verdicts = [
+            exercise(channel, folder, "nobody", None, {}, seconds * 15 // 100, []),
+            exercise(channel, folder, "viewer", viewer, known, seconds * 20 // 100, ENDS_ITSELF),
+            exercise(channel, folder, "owner", owner, known, seconds * 45 // 100, ENDS_ITSELF + REMOVES),
+            exercise(channel, folder, "owner with made-up ids", owner, {}, seconds * 20 // 100, ENDS_ITSELF),
+        ]
+        verdicts.append(is_covered(channel, Path(folder) / "answers.jsonl"))
+        for line in channel.end().splitlines()[:20]:
+            print(f"server: {line[:400]}")
+        count = verdicts.count(True)
+        print(f"{count} passed, {len(verdicts) - count} failed")
+        return 0 if all(verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))
