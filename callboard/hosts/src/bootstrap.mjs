@@ -96,6 +96,7 @@ for (;;) {
   } catch {
     break;
   }
+  process.env._X_AMZN_TRACE_ID = work.headers["lambda-runtime-trace-id"] ?? "";
   const context = new Context(work.headers);
   let answer;
   let end = "response";

@@ -116,6 +116,7 @@ def main(file):
             _, headers, body = runtime.ask("GET", BASE + "invocation/next")
         except (ConnectionError, OSError):
             return
+        os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
         context = Context(headers, function)
         try:
             answer, end = json.dumps(handler(json.loads(body), context), separators=(",", ":")).encode(), "/response"

@@ -20,6 +20,8 @@ struct Event<'a> {
     tenant: &'a str,
     principal: Who<'a>,
     correlation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
     attempt: u32,
     params: BTreeMap<&'a str, &'a str>,
     query: Map<String, Value>,
@@ -40,11 +42,11 @@ struct Who<'a> {
     roles: Vec<&'a str>,
 }
 
-/// Writes the event of a message; `names` are those of its pattern.
+/// Writes the event of a message; `names` are those of its pattern, `traceparent` says where it stands in its trace.
 ///
 /// # Errors
 /// `data.invalid` where a body that says it is JSON is none.
-pub(crate) fn write(msg: &Msg, names: &[&'static str]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn write(msg: &Msg, names: &[&'static str], traceparent: Option<&str>) -> Result<Vec<u8>, Fault> {
     let media_type = msg.data.media_type.split(';').next().unwrap_or_default().trim();
     let is_form = media_type == "application/x-www-form-urlencoded";
     let (mut query, mut data, mut data_base64) = (Map::new(), None, None);
@@ -75,6 +77,7 @@ pub(crate) fn write(msg: &Msg, names: &[&'static str]) -> Result<Vec<u8>, Fault>
         tenant: msg.tenant.as_str(),
         principal,
         correlation: msg.correlation.to_string(),
+        traceparent,
         attempt: msg.attempt,
         params: names.iter().filter_map(|name| Some((*name, msg.params.get(name)?))).collect(),
         query,

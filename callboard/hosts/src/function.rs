@@ -6,7 +6,7 @@ use crate::logs::OnLine;
 use crate::pool::{NoAnswer, Pool, Work};
 use crate::reading::Reading;
 use crate::runtime::Invocation;
-use crate::{envelope, event, faults};
+use crate::{envelope, event, faults, trace};
 use callboard::{Data, Env, Fault, Function, Msg, Reply};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -75,13 +75,15 @@ pub(crate) struct Inner {
 impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
     async fn call(&self, env: Env, msg: Msg<Data>) -> Result<Reply<Box<RawValue>>, Fault> {
         let Inner { name, pool, may, documents, tails, .. } = &*self.inner;
-        let payload = event::write(&msg, &self.inner.names)?;
+        let traceparent = env.traceparent();
+        let payload = event::write(&msg, &self.inner.names, traceparent.as_deref())?;
         let now_ms = env.now_ms();
         let patience_ms = msg.deadline_ms.map_or(PATIENCE_MS, |deadline_ms| (deadline_ms - now_ms).max(0) as u64);
         let id = msg.id.to_string();
         let token = env.token().expose().clone();
         let mut invocation = Invocation::new(&*id, payload, now_ms);
         (*name).clone_into(&mut invocation.function);
+        invocation.trace = traceparent.as_deref().and_then(trace::of_aws).unwrap_or_default();
         invocation.client_context = json!({"custom": {"callboard_token": token}}).to_string();
         let work = Work {
             invocation,

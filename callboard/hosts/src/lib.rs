@@ -19,6 +19,7 @@ mod pool;
 mod reading;
 pub mod runtime;
 pub mod sandbox;
+mod trace;
 pub mod watch;
 mod worker;
 

@@ -1,7 +1,9 @@
 //! How functions begin: in which languages, and what is said where they cannot.
 
 use crate::stage::{Lines, Stage, folder, functions, python};
-use serde_json::json;
+use callboard::invocation::{Trace, Traceparent};
+use callboard::{Kind, Uri};
+use serde_json::{Value, json};
 
 const ECHO: &str =
     "def handler(event, context):\n    return {'got': event['data'], 'by': event['principal']['kind']}\n";
@@ -23,6 +25,29 @@ async fn a_function_of_javascript_gets_the_query_and_names() {
     let stage = Stage::new(toml, &[("people.mjs", code)]).await;
     let answer = stage.bench.viewer().get("/people/7?a=1&a=2&b=x%20y").await.expect("an answer");
     assert_eq!(answer.json(), json!({"id": "7", "q": {"a": ["1", "2"], "b": "x y"}, "type": "get"}));
+}
+
+#[tokio::test]
+async fn a_trace_reaches_the_process_where_somebody_looks() {
+    let code = "import os\ndef handler(event, context):\n    return [event.get('traceparent'), os.environ['_X_AMZN_TRACE_ID'], event['correlation']]\n";
+    let script =
+        "export const handler = async (event) => [event.traceparent, process.env._X_AMZN_TRACE_ID, event.correlation];";
+    for (file, code) in [("do.py", code), ("do.mjs", script)] {
+        let stage = Stage::new(&python("").replace("do.py", file), &[(file, code)]).await;
+        let answer = stage.bench.nobody().post("/do", json!({})).await.expect("an answer").json();
+        assert_eq!([&answer[0], &answer[1]], [&Value::Null, &json!("")], "nobody looks");
+        let host = stage.bench.host();
+        let mut msg = host.message(Kind::Post, Uri::parse("/do").expect("a URI"), stage.bench.tenant().clone());
+        msg.head_mut().principal = stage.bench.owner().principal().clone();
+        msg.head_mut().trace = Trace { parent: 7, is_asked: true };
+        let answer = host.dispatch(msg).await.expect("an answer").json();
+        let traceparent = Traceparent::read(answer[0].as_str().expect("it is carried")).expect("it is well-formed");
+        assert_eq!(json!(traceparent.trace), answer[2], "the trace is the correlation");
+        assert!(traceparent.is_sampled && traceparent.parent != 7, "its parent is this invocation");
+        let root = format!("{:032x}", traceparent.trace.as_u128());
+        let want = format!("Root=1-{}-{};Parent={:016x};Sampled=1", &root[..8], &root[8..], traceparent.parent);
+        assert_eq!(answer[1], want);
+    }
 }
 
 #[tokio::test]
