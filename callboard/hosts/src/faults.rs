@@ -2,7 +2,7 @@
 
 use crate::pool::NoAnswer;
 use crate::runtime::FunctionError;
-use crate::worker::Failure;
+use crate::worker::{Failure, TIMED_OUT};
 use callboard::{Fault, FaultKind};
 
 /// The fault of a function that gave no answer. In development callers hear what its author wants to know.
@@ -32,13 +32,18 @@ fn of_failure(function: &str, failure: &Failure, is_open: bool) -> Fault {
         Failure::Answer(what) => answer(format!("{function}: {what}")),
         Failure::Timeout { after_ms } => {
             let message = format!("Task timed out after {:.2} seconds", *after_ms as f64 / 1000.0);
-            let error = error_of("Sandbox.Timedout", message);
+            let error = error_of(TIMED_OUT, message);
             failed(FaultKind::Unavailable, "function.timeout", format!("{function}: {}", error.error_message), &error)
         }
         Failure::Memory { most_bytes } => {
             let message = format!("it takes more than {} MB and was ended", most_bytes >> 20);
             let error = error_of("Runtime.OutOfMemory", message);
             bug("function.memory", format!("{function}: {}", error.error_message), &error)
+        }
+        Failure::Processes { most } => {
+            let message = format!("it became more than {most} processes and was ended");
+            let error = error_of("Runtime.TooManyProcesses", message);
+            bug("function.processes", format!("{function}: {}", error.error_message), &error)
         }
         Failure::Exited(exited) => {
             let error = error_of("Runtime.ExitError", exited.to_string());

@@ -67,6 +67,22 @@ struct State {
 pub(crate) struct Seat {
     pub(crate) worker: Worker,
     pub(crate) desk: Arc<Desk>,
+    /// How much of its first invocation's time it took to begin.
+    late: Duration,
+}
+
+/// How much time an invocation leaves for a process that begins late.
+#[derive(Clone, Copy)]
+struct Late {
+    timeout: Duration,
+    begun: Instant,
+    patience: Duration,
+}
+
+impl Late {
+    fn left(&self) -> Duration {
+        self.timeout.min(self.patience.saturating_sub(self.begun.elapsed()))
+    }
 }
 
 impl Pool {
@@ -94,13 +110,15 @@ impl Pool {
             Ok(Ok(permit)) => permit,
             _ => return (Err(NoAnswer::Busy), Vec::new()),
         };
-        let mut seat = match self.seat().await {
+        let late = Late { timeout: work.timeout, begun, patience: work.patience };
+        let mut seat = match self.seat(late).await {
             Ok(seat) => seat,
             Err(no_answer) => return (Err(no_answer), Vec::new()),
         };
         lay(&seat.desk, Some(reading));
         let waited = begun.elapsed();
-        let left = work.timeout.min(work.patience.saturating_sub(waited));
+        let taken = std::mem::take(&mut seat.late);
+        let left = work.timeout.saturating_sub(taken).min(work.patience.saturating_sub(waited));
         work.invocation.deadline_ms = work.invocation.deadline_ms.saturating_add((waited + left).as_millis() as i64);
         let result = seat.worker.invoke(work.invocation, left).await;
         lay(&seat.desk, None);
@@ -117,9 +135,9 @@ impl Pool {
     }
 
     /// A process that waits for work.
-    async fn seat(self: &Arc<Self>) -> Result<Seat> {
+    async fn seat(self: &Arc<Self>, late: Late) -> Result<Seat> {
         loop {
-            let Some(mut seat) = self.state().idle.pop() else { return self.start().await };
+            let Some(mut seat) = self.state().idle.pop() else { return self.start(Some(late)).await };
             if seat.worker.generation == self.state().generation && seat.worker.is_alive() {
                 return Ok(seat);
             }
@@ -127,7 +145,8 @@ impl Pool {
         }
     }
 
-    async fn start(self: &Arc<Self>) -> Result<Seat> {
+    /// Starts a process. As with AWS, one that does not begin in time begins anew under the timeout of the invocation that waits.
+    async fn start(self: &Arc<Self>, late: Option<Late>) -> Result<Seat> {
         let generation = {
             let state = self.state();
             if let Some((until, last)) = &state.paused
@@ -137,14 +156,24 @@ impl Pool {
             }
             state.generation
         };
-        let (beside, desk) = (self.beside)();
-        let started = Worker::start(&self.recipe, beside, generation).await;
+        let (beside, mut desk) = (self.beside)();
+        let timeout = Duration::from_millis(self.recipe.init_timeout_ms);
+        let mut started = Worker::start(&self.recipe, beside, generation, timeout).await;
+        let mut taken = Duration::ZERO;
+        if let Some(late) = late
+            && started.as_ref().is_err_and(Failure::is_late)
+        {
+            let (again, beside) = (Instant::now(), (self.beside)());
+            desk = beside.1;
+            started = Worker::start(&self.recipe, beside.0, generation, late.left()).await;
+            taken = again.elapsed();
+        }
         let mut state = self.state();
         match started {
             Ok(worker) => {
                 (state.failures, state.paused) = (0, None);
                 state.started += 1;
-                Ok(Seat { worker, desk })
+                Ok(Seat { worker, desk, late: taken })
             }
             Err(failure) => {
                 if state.generation == generation {
@@ -175,7 +204,7 @@ impl Pool {
     /// # Errors
     /// Why it does not begin.
     pub(crate) async fn prepare(self: &Arc<Self>) -> Result<()> {
-        let seat = self.start().await?;
+        let seat = self.start(None).await?;
         self.give_back(seat);
         Ok(())
     }

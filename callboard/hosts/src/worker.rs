@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How often to look how much memory a working process takes.
-const MEMORY_LOOK_MS: u64 = 25;
+/// How often to look how much memory a working process takes, and how many it has become.
+const LOOK_MS: u64 = 25;
 /// How long to wait for what a process says last, once it has ended.
 const LAST_WORDS_MS: u64 = 20;
+
+/// What AWS calls what is over time.
+pub(crate) const TIMED_OUT: &str = "Sandbox.Timedout";
 
 /// How to start a process of a function.
 pub(crate) struct Recipe {
@@ -39,6 +42,8 @@ pub(crate) enum Failure {
     Timeout { after_ms: u64 },
     /// It was over memory.
     Memory { most_bytes: u64 },
+    /// It has become too many.
+    Processes { most: u64 },
     /// It ended.
     Exited(Exited),
     /// It cannot be started.
@@ -46,6 +51,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether it did not begin in time.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self, Self::Init(error) if error.error_type == TIMED_OUT)
+    }
+
     /// Whether the process can take another invocation.
     pub(crate) fn leaves_process(&self) -> bool {
         matches!(self, Self::Function(_) | Self::Answer(_))
@@ -58,6 +68,7 @@ pub(crate) struct Worker {
     runtime: Runtime,
     pub(crate) log: Arc<Log>,
     memory_bytes_max: u64,
+    processes_max: u64,
     /// Since when it has nothing to do.
     pub(crate) idle_since: Instant,
     /// Of which state of the function's files it is.
@@ -67,11 +78,16 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a process and waits until it asks for work.
+    /// Starts a process and waits so long until it asks for work.
     ///
     /// # Errors
     /// Why it does not begin.
-    pub(crate) async fn start(recipe: &Recipe, beside: Beside, generation: u64) -> Result<Self, Failure> {
+    pub(crate) async fn start(
+        recipe: &Recipe,
+        beside: Beside,
+        generation: u64,
+        timeout: Duration,
+    ) -> Result<Self, Failure> {
         let log = Log::new(recipe.function.clone(), recipe.on_line.clone());
         let own = tempfile::Builder::new().prefix("function-").tempdir();
         let own = own.map_err(|error| Failure::Start(format!("it gets no folder: {error}")))?;
@@ -81,7 +97,7 @@ impl Worker {
         for name in ["HOME", "TMPDIR"] {
             environment.push((name.to_owned(), own.path().display().to_string()));
         }
-        let memory_bytes_max = policy.limits.memory_bytes_max;
+        let (memory_bytes_max, processes_max) = (policy.limits.memory_bytes_max, policy.limits.processes_max);
         // What is looked at is what it uses; what it may reserve is more, as programs do.
         policy.limits.memory_bytes_max = memory_bytes_max + crate::RESERVED_BYTES;
         let launched = launch(Launch {
@@ -91,7 +107,6 @@ impl Worker {
             folder: recipe.folder.clone(),
             environment,
         });
-        let timeout = Duration::from_millis(recipe.init_timeout_ms);
         let begun = Instant::now();
         let mut launched = match tokio::time::timeout(timeout, launched).await {
             Ok(launched) => launched.map_err(|error| Failure::Start(error.to_string()))?,
@@ -108,8 +123,16 @@ impl Worker {
         let runtime = Runtime::serve(listener, Limits::default(), Some(beside));
         let runtime = runtime.map_err(|error| Failure::Start(error.to_string()))?;
         let idle_since = Instant::now();
-        let mut worker =
-            Self { launched: Some(launched), runtime, log, memory_bytes_max, idle_since, generation, _own: own };
+        let mut worker = Self {
+            launched: Some(launched),
+            runtime,
+            log,
+            memory_bytes_max,
+            processes_max,
+            idle_since,
+            generation,
+            _own: own,
+        };
         match worker.begin(timeout.saturating_sub(begun.elapsed())).await {
             Ok(()) => Ok(worker),
             Err(failure) => {
@@ -149,7 +172,7 @@ impl Worker {
             }
             () = tokio::time::sleep(timeout) => Err(Failure::Init(FunctionError {
                 error_message: "it did not ask for work in time".to_owned(),
-                error_type: "Sandbox.Timedout".to_owned(),
+                error_type: TIMED_OUT.to_owned(),
                 stack_trace: Vec::new(),
             })),
         }
@@ -160,16 +183,21 @@ impl Worker {
     /// # Errors
     /// Why there is no answer.
     pub(crate) async fn invoke(&mut self, invocation: Invocation, timeout: Duration) -> Result<Answered, Failure> {
-        let Self { launched: Some(launched), runtime, log, memory_bytes_max, .. } = self else {
+        let Self { launched: Some(launched), runtime, log, memory_bytes_max, processes_max, .. } = self else {
             return Err(Failure::Exited(Exited::default()));
         };
         log.begin(&invocation.id);
         let process = launched.id();
         let watched = async {
             loop {
-                tokio::time::sleep(Duration::from_millis(MEMORY_LOOK_MS)).await;
-                if process.is_some_and(|process| memory_bytes_of(process) > *memory_bytes_max) {
-                    return;
+                tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+                let taken = process.map(Taken::by).unwrap_or_default();
+                if taken.memory_bytes > *memory_bytes_max {
+                    return Failure::Memory { most_bytes: *memory_bytes_max };
+                }
+                // The two of the sandbox are none of its own; the system's limit does not bind root.
+                if taken.processes > *processes_max + 2 {
+                    return Failure::Processes { most: *processes_max };
                 }
             }
         };
@@ -186,7 +214,7 @@ impl Worker {
                 }
                 Err(Failure::Exited(exited))
             }
-            () = watched => Err(Failure::Memory { most_bytes: *memory_bytes_max }),
+            failure = watched => Err(failure),
             () = tokio::time::sleep(timeout) => Err(Failure::Timeout { after_ms: timeout.as_millis() as u64 }),
         }
     }
@@ -213,18 +241,27 @@ fn failure_of(error: InvokeError) -> Failure {
     }
 }
 
-/// Memory that a process and all its descendants use, in bytes.
-fn memory_bytes_of(process: u32) -> u64 {
-    let (mut rest, mut pages) = (vec![process], 0);
-    while let Some(process) = rest.pop() {
-        let folder = PathBuf::from(format!("/proc/{process}"));
-        let statm = std::fs::read_to_string(folder.join("statm")).unwrap_or_default();
-        pages += statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-        let tasks = std::fs::read_dir(folder.join("task")).into_iter().flatten().flatten();
-        for task in tasks {
-            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            rest.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+/// What a process and all its descendants take.
+#[derive(Default)]
+struct Taken {
+    memory_bytes: u64,
+    processes: u64,
+}
+
+impl Taken {
+    fn by(process: u32) -> Self {
+        let (mut rest, mut pages, mut processes) = (vec![process], 0, 0);
+        while let Some(process) = rest.pop() {
+            processes += 1;
+            let folder = PathBuf::from(format!("/proc/{process}"));
+            let statm = std::fs::read_to_string(folder.join("statm")).unwrap_or_default();
+            pages += statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+            let tasks = std::fs::read_dir(folder.join("task")).into_iter().flatten().flatten();
+            for task in tasks {
+                let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+                rest.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+            }
         }
+        Self { memory_bytes: pages * rustix::param::page_size() as u64, processes }
     }
-    pages * rustix::param::page_size() as u64
 }

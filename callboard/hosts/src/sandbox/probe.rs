@@ -17,7 +17,7 @@ pub struct Protections {
     pub landlock: u32,
     /// Whether a process gets namespaces of its own: no network, and nothing left when it ends.
     pub has_namespaces: bool,
-    /// Whether the number of processes is limited; not where everything runs as root.
+    /// Whether the system limits the number of processes; not where everything runs as root.
     pub limits_processes: bool,
 }
 
@@ -29,7 +29,7 @@ impl Protections {
             gaps.push("no namespaces: what a function starts may outlive it for a moment, and it may connect to its own port elsewhere; allow user namespaces");
         }
         if !self.limits_processes {
-            gaps.push("the number of processes is not limited, because this runs as root; run it as an ordinary user");
+            gaps.push("the system does not limit the number of processes, because this runs as root: they are counted every 25 ms instead; run it as an ordinary user");
         }
         if self.landlock < 6 {
             gaps.push("signals are not restricted; Linux 6.12 does");

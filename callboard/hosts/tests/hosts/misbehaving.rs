@@ -44,6 +44,20 @@ async fn who_takes_memory_without_end_is_ended() {
 }
 
 #[tokio::test]
+async fn who_multiplies_is_ended() {
+    let stage = stage(
+        "while True:\n    try:\n        subprocess.Popen(['/bin/sleep', '4712'])\n    except OSError:\n        time.sleep(0.01)",
+        "timeout_ms = 5000",
+    )
+    .await;
+    let fault = ask(&stage, "badly").await.expect_err("it multiplies");
+    let is_limited = stage.functions.protections.limits_processes;
+    // Where the system refuses more, it may try until its time is over.
+    assert_eq!(fault.code, if is_limited { "function.timeout" } else { "function.processes" }, "{fault:?}");
+    assert_eq!(ask(&stage, "well").await.expect("the next is served"), "well");
+}
+
+#[tokio::test]
 async fn who_exits_is_replaced() {
     let stage = stage("os._exit(7)", "").await;
     refused(&stage, "function.exited", "exit status 7").await;
@@ -108,7 +122,9 @@ async fn what_it_leaves_behind_ends_with_it() {
 
 #[tokio::test]
 async fn who_never_asks_for_work_is_ended_in_time() {
-    let stage = Stage::new(&python("init_timeout_ms = 400"), &[("do.py", "import time\ntime.sleep(100)\n")]).await;
+    let stage =
+        Stage::new(&python("init_timeout_ms = 400\ntimeout_ms = 500"), &[("do.py", "import time\ntime.sleep(100)\n")])
+            .await;
     let fault = ask(&stage, "well").await.expect_err("it never asks");
     assert_eq!(fault.code, "function.init");
     assert!(fault.message.contains("did not ask for work in time"), "{}", fault.message);

@@ -82,6 +82,17 @@ async fn what_does_not_begin_is_tried_again_only_after_a_pause() {
 }
 
 #[tokio::test]
+async fn what_begins_late_begins_anew_in_the_time_of_the_invocation_that_waits() {
+    let code =
+        "import time\ntime.sleep(2)\ndef handler(event, context):\n    return context.deadline_ms - event['time_ms']\n";
+    let stage = Stage::new(&python("init_timeout_ms = 400\ntimeout_ms = 60000"), &[("do.py", code)]).await;
+    let answer = stage.bench.nobody().post("/do", json!({})).await.expect("an answer").json();
+    let left_ms = answer.as_i64().expect("milliseconds");
+    assert!((60_400..62_000).contains(&left_ms), "the second beginning is part of the time: {left_ms} ms");
+    assert_eq!(stage.functions.processes("do"), Some((1, 1)));
+}
+
+#[tokio::test]
 async fn what_is_missing_or_collides_is_named_at_start() {
     let two = "[[function]]\non = \"GET /a/{id}\"\nhandler = \"a.py\"\n[[function]]\non = \"GET /a/{name}\"\nhandler = \"b.py\"\n";
     for (toml, code, parts) in [
