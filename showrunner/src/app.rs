@@ -1,12 +1,11 @@
 //! Assembly: which services there are, which engines stand behind them, in one process.
 
 use crate::cost::{self, Traffic};
-use crate::forgetting;
 use crate::settings::Settings;
-use crate::{explain, gate, policy};
+use crate::{explain, forgetting, functions, gate, policy};
 use callboard::outside::Nobody;
 use callboard::ports::{LEASE_MS, Ports, Records};
-use callboard::{Fault, Host, Service, SigningKey, Tenant, Uri};
+use callboard::{Fault, Host, HostBuilder, Service, SigningKey, Tenant, Uri};
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::SystemClock;
 use callboard_engines::entropy::SystemEntropy;
@@ -17,7 +16,8 @@ use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
-use callboard_handlers::{Collector, Exporter};
+use callboard_handlers::{Collector, Exporter, Idempotency, Tracing};
+use callboard_hosts::Tails;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,6 +75,8 @@ pub(crate) struct App {
     pub(crate) traffic: Arc<Traffic>,
     /// Sends traces to a collector, where one is set.
     pub(crate) exporter: Option<Arc<Exporter>>,
+    /// What functions in processes print, for whoever invokes them.
+    pub(crate) tails: Tails,
 }
 
 /// Opens a data folder that is there already.
@@ -105,7 +107,58 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
 ///
 /// # Errors
 /// As [`open`].
-pub(crate) async fn open_as(settings: &Settings, services: Vec<Service>, is_resident: bool) -> Result<App, Fault> {
+pub(crate) async fn open_as(settings: &Settings, mut services: Vec<Service>, is_resident: bool) -> Result<App, Fault> {
+    let mut tails = Tails::default();
+    if !settings.get("functions").is_empty() {
+        let functions = functions::load(Path::new(settings.get("functions")), vec![settings.data()]).await?;
+        services.push(functions.service());
+        tails = functions.tails;
+    }
+    let begun = begin(settings, services, is_resident)?;
+    let forgetting = forgetting::service(begun.recordings.clone(), settings.has_shared_records());
+    let key = signing_key(&begun.folder.join("key"))?;
+    let complete = |builder: HostBuilder| {
+        let builder = builder.service(forgetting).tenants(Uri::parse("/tenants")?);
+        Ok(gate::handlers(builder, settings)?.assets(assets()).key(key))
+    };
+    begun.build(tails, complete).await
+}
+
+/// Opens the data folder for functions that run by themselves: nobody signs in, and there are no pages.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_functions(settings: &Settings, services: Vec<Service>) -> Result<App, Fault> {
+    let begun = begin(settings, services, true)?;
+    begun.build(Tails::default(), |builder| Ok(builder.handler(Tracing).handler(Idempotency))).await
+}
+
+/// An application before it is known who may do what in it.
+struct Begun {
+    builder: HostBuilder,
+    folder: DataFolder,
+    recordings: Arc<FileRecordings>,
+    traffic: Arc<Traffic>,
+    exporter: Option<Arc<Exporter>>,
+}
+
+impl Begun {
+    async fn build(
+        self,
+        tails: Tails,
+        complete: impl FnOnce(HostBuilder) -> Result<HostBuilder, Fault>,
+    ) -> Result<App, Fault> {
+        let Self { builder, folder, traffic, exporter, .. } = self;
+        let host = complete(builder)?.build().await?;
+        explain::restore(&host, &folder.join(explain::FILE));
+        Ok(App { host, folder, traffic, exporter, tails })
+    }
+}
+
+fn begin(settings: &Settings, mut services: Vec<Service>, is_resident: bool) -> Result<Begun, Fault> {
+    if !settings.get("invoke").is_empty() {
+        services.push(callboard_hosts::invoke::service());
+    }
     let folder = DataFolder::open(&settings.data())?;
     let entropy = Arc::new(SystemEntropy::new());
     let ports = Ports {
@@ -122,24 +175,18 @@ pub(crate) async fn open_as(settings: &Settings, services: Vec<Service>, is_resi
     let traffic = Traffic::open(&folder.join("traffic.json"));
     let exporter = exporter(settings)?;
     let policy = policy::read(settings, &services)?;
-    let mut host = gate::handlers(Host::builder(ports), settings)?
+    let mut builder = Host::builder(ports)
         .services(services)
         .service(cost::service(traffic.clone()))
-        .service(forgetting::service(recordings.clone(), settings.has_shared_records()))
         .policy(policy)
-        .recorder(recordings)
+        .recorder(recordings.clone())
         .observer(traffic.clone())
         .home(Tenant::new(settings.get("tenant")))
-        .tenants(Uri::parse("/tenants")?)
-        .settings(settings.for_services())
-        .assets(assets())
-        .key(signing_key(&folder.join("key"))?);
+        .settings(settings.for_services());
     if let Some(exporter) = &exporter {
-        host = host.observer(exporter.clone());
+        builder = builder.observer(exporter.clone());
     }
-    let host = host.build().await?;
-    explain::restore(&host, &folder.join(explain::FILE));
-    Ok(App { host, folder, traffic, exporter })
+    Ok(Begun { builder, folder, recordings, traffic, exporter })
 }
 
 /// The application on nothing: records and blobs in memory, nobody outside, and a folder that is thrown away. What is replayed

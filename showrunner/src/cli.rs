@@ -43,6 +43,8 @@ pub(crate) struct Folder {
 pub(crate) enum Command {
     /// Start everything and answer over HTTP
     Up(Up),
+    /// Write a function to begin with: one file, that `up` in the same folder runs
+    New(New),
     /// Call a function without a server
     Call(Call),
     /// Draw the application: services, functions, triggers, tables, flows
@@ -504,6 +506,25 @@ pub(crate) struct Up {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct New {
+    /// Its name, and the address that it answers at
+    pub(crate) name: String,
+    /// Its language
+    #[arg(long, value_enum)]
+    pub(crate) lang: Language,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Language {
+    /// Runs with what Python comes with
+    Python,
+    /// Runs with what Node.js comes with
+    Node,
+    /// Runs with `lambda_runtime`; built by Cargo
+    Rust,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct PaymentsSimulator {
     /// Address and port, of this machine only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4242")]
@@ -565,6 +586,7 @@ impl Cli {
             | Command::Map { .. }
             | Command::Openapi
             | Command::Asyncapi
+            | Command::New(_)
             | Command::PaymentsSimulator(_) => None,
         }
     }

@@ -2,6 +2,7 @@
 
 mod app;
 mod call;
+mod cargo;
 mod channels;
 mod cli;
 mod cost;
@@ -11,12 +12,14 @@ mod doors;
 mod drawings;
 mod explain;
 mod forgetting;
+mod functions;
 mod gate;
 mod invocations;
 mod lambda;
 mod log;
 mod manual;
 mod map;
+mod new;
 mod operate;
 mod payments_simulator;
 mod policy;
@@ -40,6 +43,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = callboard_hosts::sandbox::enter() {
+        return code;
+    }
     let cli = Cli::parse_from(words());
     match run(&cli) {
         Ok(code) => code,
@@ -89,13 +95,18 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
         Command::Openapi => print(&describe(&settings, |space, about| openapi(space, about, &|_| true))?),
         Command::Asyncapi => print(&describe(&settings, asyncapi)?),
         Command::Up(arguments) => {
+            let found = functions::find(&settings, arguments)?;
             log::start(&settings)?;
-            block_on(up::run(&settings, arguments))?;
+            match found {
+                Some(found) => block_on(functions::run(&settings, found))?,
+                None => block_on(up::run(&settings, arguments))?,
+            }
         }
         Command::Lambda(arguments) => {
             log::start(&settings)?;
             block_on(lambda::run(&settings, arguments))?;
         }
+        Command::New(arguments) => print(&new::run(arguments)?),
         Command::PaymentsSimulator(arguments) => block_on(payments_simulator::run(arguments))?,
         Command::Queues(how) => print(&operate(&settings, &Operate::Queues, how)?),
         Command::Schedules(how) => print(&operate(&settings, &Operate::Schedules, how)?),

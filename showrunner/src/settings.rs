@@ -44,6 +44,14 @@ const OWN: &[Own] = &[
     own("platform", "localhost", "host name below which channels have `{channel}.{platform}`"),
     own("log", "info", "what is logged: error, warn, info, debug, or a filter such as `media=debug`"),
     own("log_format", "auto", "`human`, `json`, or `auto`: human on a terminal"),
+    own("functions", "", "folder with a space.toml, whose functions run beside the services"),
+    own("invoke", "", "address and port at which AWS clients invoke functions; none where it is empty"),
+    Own {
+        name: "invoke_keys",
+        default: "",
+        meaning: "keys of who invokes functions, `ID:SECRET`, separated by commas",
+        is_secret: true,
+    },
     own(
         "otlp_endpoint",
         "",
@@ -201,17 +209,17 @@ impl Settings {
         &self.entries.get(name).expect("settings of the program are listed in OWN").value
     }
 
+    /// Whether nobody said anything about a setting.
+    pub(crate) fn is_default(&self, name: &str) -> bool {
+        self.entries.get(name).is_some_and(|entry| entry.origin == Origin::Default)
+    }
+
     /// The same settings, with another value for one.
     pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.value = value;
         }
         self
-    }
-
-    /// Whether nobody has set it.
-    pub(crate) fn is_default(&self, name: &str) -> bool {
-        self.entries.get(name).is_none_or(|entry| entry.origin == Origin::Default)
     }
 
     /// A file that stands beside the settings, unless its name says where.

@@ -8,12 +8,13 @@ use crate::explain;
 use crate::payments_simulator::{self, Terms};
 use crate::print;
 use crate::settings::{self, Settings};
-use callboard::{Fault, Tenant, Uri};
+use callboard::{Fault, Host, Tenant, Uri};
 use callboard_engines::delivery;
 use callboard_engines::outside::HttpOutside;
 use callboard_gateways::http::{self, Asset, Assets, HttpOptions, Pages, Tenants};
 use callboard_gateways::socket;
 use callboard_handlers::Exporter;
+use callboard_hosts::{Tails, invoke};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -38,6 +39,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let exporting = tokio::spawn(export(app.exporter.clone(), wait(stopped.clone())));
     let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped.clone())));
     let explaining = tokio::spawn(explain::keep(app.host.clone(), app.folder.join(explain::FILE), wait(stopped)));
+    serve_invokes(settings, &app.host, app.tails.clone()).await?;
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
@@ -58,7 +60,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
 }
 
 /// Sends traces until the process ends, where a collector is set.
-async fn export(exporter: Option<Arc<Exporter>>, stop: impl Future<Output = ()>) {
+pub(crate) async fn export(exporter: Option<Arc<Exporter>>, stop: impl Future<Output = ()>) {
     if let Some(exporter) = exporter {
         exporter.clone().run(Arc::new(HttpOutside::new().anywhere()), stop).await;
         tracing::info!(spans.sent = exporter.sent(), spans.dropped = exporter.dropped(), "traces were sent");
@@ -107,11 +109,11 @@ async fn greet(settings: &Settings, arguments: &Up, app: &App, url: &str) -> Res
     Ok(())
 }
 
-fn readable(address: &str) -> String {
+pub(crate) fn readable(address: &str) -> String {
     address.replace("0.0.0.0", "localhost").replace("127.0.0.1", "localhost").replace("[::1]", "localhost")
 }
 
-fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
+pub(crate) fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
     let what = match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             "another program listens there; stop it, or choose another with `--listen 127.0.0.1:8081`".to_owned()
@@ -120,6 +122,22 @@ fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
         _ => error.to_string(),
     };
     Fault::unavailable("listen.taken", format!("cannot listen on {listen}: {what}"))
+}
+
+/// Serves whoever invokes functions with a client of AWS, where the settings say at which address.
+///
+/// # Errors
+/// Where nobody can listen there, or the keys are none.
+pub(crate) async fn serve_invokes(settings: &Settings, host: &Host, tails: Tails) -> Result<(), Fault> {
+    let listen = settings.get("invoke");
+    if listen.is_empty() {
+        return Ok(());
+    }
+    let keys = invoke::Keys::parse(settings.get("invoke_keys"))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
+    let options = invoke::Options { keys, tenant: Tenant::new(settings.get("tenant")), tails };
+    tokio::spawn(invoke::serve(host.clone(), options, listener));
+    Ok(())
 }
 
 pub(crate) fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
@@ -135,7 +153,7 @@ pub(crate) fn options(settings: &Settings) -> Result<HttpOptions, Fault> {
     Ok(options)
 }
 
-async fn wait(mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn wait(mut stopped: watch::Receiver<bool>) {
     // A sender that is gone means the process ends too.
     drop(stopped.wait_for(|stopped| *stopped).await);
 }

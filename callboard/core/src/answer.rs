@@ -74,7 +74,7 @@ pub(crate) fn answer(id: Id, reply: Reply<Data>, committed: Option<&Committed>) 
             AnswerBody::Bytes { media_type: data.media_type, bytes }
         }
         Body::Nothing => AnswerBody::Nothing,
-        Body::Text(media_type, bytes) => AnswerBody::Bytes { media_type: media_type.into(), bytes },
+        Body::Text(media_type, bytes) => AnswerBody::Bytes { media_type, bytes },
         Body::Blob(blob) => AnswerBody::Blob(blob),
         Body::Intake(intake) => AnswerBody::Intake(intake),
     };

@@ -62,6 +62,12 @@ impl Env {
         Secret::new(token)
     }
 
+    /// Where this stands in its trace, as a `traceparent` for whoever is asked outside this process; none where nobody looks. It is
+    /// another with every run: what is answered does not depend on it.
+    pub fn traceparent(&self) -> Option<String> {
+        self.open.traceparent_outside()
+    }
+
     /// The tenant of the message.
     pub fn tenant(&self) -> &Tenant {
         &self.head.tenant

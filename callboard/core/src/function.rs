@@ -47,6 +47,11 @@ impl JsonSchema for Empty {
 pub trait Function<In, Out, Shape>: Send + Sync + 'static {
     /// Runs it.
     fn call(&self, env: Env, msg: Msg<In>) -> impl Future<Output = Result<Reply<Out>, Fault>> + Send;
+
+    /// Its path in its service, such as `catalogue::series::create`; what is no function of Rust says its own.
+    fn name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
 }
 
 /// Shape of a function of environment and message.
@@ -161,7 +166,7 @@ where
     }
 
     fn name(&self) -> &'static str {
-        std::any::type_name::<F>()
+        self.function.name()
     }
 
     fn contract(&self) -> Option<&Contract> {

@@ -4,6 +4,7 @@ use crate::{Effects, Fault, Kind, Uri, Write};
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A successful answer. Failures are a [`Fault`](crate::Fault).
@@ -55,7 +56,7 @@ pub enum Body<Out> {
     /// A value, as JSON.
     Json(Out),
     /// Text of a media type: pages, pictures drawn as SVG, feeds.
-    Text(&'static str, Bytes),
+    Text(Cow<'static, str>, Bytes),
     /// A stored blob: the gateway streams it, with ranges.
     Blob(BlobRef),
     /// The gateway stores the body of the request, part by part, without handing it to a function.
@@ -198,8 +199,8 @@ impl<Out> Reply<Out> {
     }
 
     /// Text of a media type.
-    pub fn text(media_type: &'static str, text: impl Into<Bytes>) -> Self {
-        Self::new(Outcome::Ok, Body::Text(media_type, text.into()))
+    pub fn text(media_type: impl Into<Cow<'static, str>>, text: impl Into<Bytes>) -> Self {
+        Self::new(Outcome::Ok, Body::Text(media_type.into(), text.into()))
     }
 
     /// A page.

@@ -20,6 +20,7 @@ mod operator;
 mod passes;
 mod paths;
 mod policy;
+mod processes;
 mod programs;
 mod refusals;
 mod replays;

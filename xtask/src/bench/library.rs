@@ -2,7 +2,7 @@
 
 use super::dbos::Dbos;
 use super::restate::Restate;
-use super::{Goal, Row, Site};
+use super::{Goal, Row, Site, peers};
 use crate::postgres::Postgres;
 use crate::process::{self, Output};
 use crate::tools;
@@ -19,9 +19,31 @@ pub(crate) fn commits(site: &Site) -> Result<Vec<Row>, String> {
     measure(site, "commits")
 }
 
-/// A function over HTTP beside bare axum.
+/// A function over HTTP beside bare axum, and beside workerd.
 pub(crate) fn http(site: &Site) -> Result<Vec<Row>, String> {
-    measure(site, "http")
+    let workerd = peers::workerd(site);
+    if let Err(error) = &workerd {
+        eprintln!("measured without workerd: {error}");
+    }
+    let address = workerd.as_ref().map_or_else(|_| String::new(), |peer| peer.address.to_string());
+    measure_beside(site, "http", &[("FIGURES_WORKERD", &address)])
+}
+
+/// Functions in processes.
+pub(crate) fn processes(site: &Site) -> Result<Vec<Row>, String> {
+    let python = peers::python(site)?;
+    let shown = python.display().to_string();
+    let lambda = peers::cargo_lambda(site, &python);
+    let mut found = vec![("FIGURES_PYTHON", shown)];
+    match &lambda {
+        Ok((program, peer)) => {
+            found.push(("FIGURES_LAMBDA_PROGRAM", program.display().to_string()));
+            found.push(("FIGURES_LAMBDA_WATCH", peer.address.to_string()));
+        }
+        Err(error) => eprintln!("measured without `cargo lambda watch`: {error}"),
+    }
+    let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    measure_beside(site, "processes", &found)
 }
 
 /// An event of AWS beside lambda_http.

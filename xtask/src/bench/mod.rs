@@ -5,6 +5,7 @@ mod dbos;
 mod film;
 mod floor;
 mod library;
+mod peers;
 mod recorder;
 mod restate;
 mod server;
@@ -85,6 +86,7 @@ const FIGURES: &[(&str, bool, Figure)] = &[
     ("fanout", false, library::fanout),
     ("backlog", false, library::backlog),
     ("idle", false, library::idle),
+    ("processes", false, library::processes),
     ("start", true, start::measure),
     ("upload", true, upload::measure),
 ];

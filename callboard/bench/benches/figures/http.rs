@@ -9,6 +9,8 @@ use std::time::Duration;
 
 const PATH: &str = "/api/hello";
 const ROUNDS: usize = 3;
+/// Where workerd answers with the same.
+const WORKERD: &str = "FIGURES_WORKERD";
 
 pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
     let work = "hello over HTTP, CPU of the server a request";
@@ -33,7 +35,24 @@ pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
     let time = |seconds: f64| micros(Duration::from_secs_f64(seconds));
     let note = format!("{our_rate:.0} requests a second, beside {its_rate:.0}; wrk with 1 thread, 32 connections");
     let figure = Figure::plain(work, time(ours)).beside(time(peer), ratio);
-    Ok(vec![figure.goal("≤ 2.0×", ratio <= 2.0).note(note)])
+    Ok(vec![figure.goal("≤ 2.0×", ratio <= 2.0).note(note), beside_workerd(&wrk, our_rate)?])
+}
+
+/// Requests a second beside workerd, where it runs.
+fn beside_workerd(wrk: &Path, ours: f64) -> Result<Figure, String> {
+    let work = "hello over HTTP, requests a second";
+    let address = std::env::var(WORKERD).ok().and_then(|text| text.parse().ok());
+    let Some(address) = address else { return Ok(Figure::skipped(work, format!("`{WORKERD}` names no workerd"))) };
+    let (status, body) = load::get(address, PATH)?;
+    if status != "HTTP/1.1 200 OK" || body != hello::ANSWER.as_bytes() {
+        return Err(format!("workerd answers {status}, {}", String::from_utf8_lossy(&body)));
+    }
+    let its = load::run(wrk, address, PATH, 5)?.per_s;
+    let ratio = ours / its;
+    let figure = Figure::plain(work, format!("{ours:.0}")).beside(format!("{its:.0}"), ratio);
+    Ok(figure
+        .goal("≥ 4×", ratio >= 4.0)
+        .note("beside a worker of JavaScript in workerd; wrk with 1 thread, 32 connections"))
 }
 
 /// Seconds of CPU that a request costs the server, and how many requests it answers a second.

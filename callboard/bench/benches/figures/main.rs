@@ -14,9 +14,11 @@ mod http;
 mod idle;
 mod invoke;
 mod load;
+mod processes;
 mod records;
 mod segment;
 mod served;
+mod stub;
 mod syncs;
 mod three;
 
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, String>;
 
-const MEASURES: [(&str, Measure); 10] = [
+const MEASURES: [(&str, Measure); 11] = [
     ("dispatch", dispatch::measure),
     ("commits", commits::measure),
     ("http", http::measure),
@@ -37,9 +39,13 @@ const MEASURES: [(&str, Measure); 10] = [
     ("fanout", fanout::measure),
     ("backlog", backlog::measure),
     ("idle", idle::measure),
+    ("processes", processes::measure),
 ];
 
 fn main() -> ExitCode {
+    if let Some(code) = callboard_hosts::sandbox::enter() {
+        return code;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [role, server, data] = words.as_slice()
         && role == served::ROLE

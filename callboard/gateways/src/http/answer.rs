@@ -30,6 +30,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) surface: Surface,
     /// Path behind the tenant's mount, as it was sent.
     pub(crate) path: &'a str,
+    /// What stands before the URIs of resources: `/api`, or nothing.
+    pub(crate) resources: &'static str,
     /// Whether the request proves nothing, so that its answer is everybody's.
     pub(crate) is_anonymous: bool,
 }
@@ -105,7 +107,7 @@ pub(crate) fn put_headers(ask: &Ask<'_>, answer: &Answer, to: &mut HeaderMap) ->
     }
     match &answer.outcome {
         Outcome::Created(uri) | Outcome::Accepted(uri) => {
-            to.insert(LOCATION, value_of(&format!("{}/api{}", ask.place.mount, uri.encoded()))?);
+            to.insert(LOCATION, value_of(&format!("{}{}{}", ask.place.mount, ask.resources, uri.encoded()))?);
         }
         Outcome::SeeOther(path) | Outcome::Moved(path) => {
             to.insert(LOCATION, redirect::location(ask.place, path));

@@ -120,9 +120,10 @@ impl Gateway {
         match found {
             Ok((outside, place, path)) => {
                 let credential = Credential::read(&parts.headers, &place);
-                let surface = side(path);
+                let surface = self.side(path);
                 let is_anonymous = credential.is_none();
-                let ask = Ask { parts, outside: &outside, place: &place, surface, path, is_anonymous };
+                let resources = self.options.resources();
+                let ask = Ask { parts, outside: &outside, place: &place, surface, path, resources, is_anonymous };
                 let response = match surface {
                     Surface::Media => {
                         self.deliver(&ask, self.host.message(Kind::Get, Uri::root(), place.tenant.clone()).id).await
@@ -161,13 +162,27 @@ impl Gateway {
         };
         let path = parts.uri.path();
         let surface =
-            side(path.strip_prefix("/@").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or(path));
-        let ask = Ask { parts, outside: &outside, place: &place, surface, path, is_anonymous: true };
+            self.side(path.strip_prefix("/@").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or(path));
+        let resources = self.options.resources();
+        let ask = Ask { parts, outside: &outside, place: &place, surface, path, resources, is_anonymous: true };
         self.refuse(&ask, id, fault).await
     }
 
+    /// Which side of the application a path is on.
+    fn side(&self, path: &str) -> Surface {
+        match path.strip_prefix("/api") {
+            _ if self.options.has_only_resources => Surface::Resource,
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => Surface::Resource,
+            _ if path.starts_with("/media/") => Surface::Media,
+            _ => Surface::Page,
+        }
+    }
+
     async fn resource(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Received) -> Response<Body> {
-        let path = ask.path.strip_prefix("/api").filter(|path| !path.is_empty()).unwrap_or("/");
+        let path = match self.options.has_only_resources {
+            true => ask.path,
+            false => ask.path.strip_prefix("/api").filter(|path| !path.is_empty()).unwrap_or("/"),
+        };
         let tenant = ask.place.tenant.clone();
         if let Some(wanted) = events::wanted(ask, path) {
             let mut msg = self.host.message(Kind::Get, Uri::root(), tenant);
@@ -351,15 +366,6 @@ impl Gateway {
             let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
             Err(Fault::bug(format!("a function panicked: {}", text.unwrap_or("without a message"))))
         })
-    }
-}
-
-/// Which side of the application a path is on.
-fn side(path: &str) -> Surface {
-    match path.strip_prefix("/api") {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => Surface::Resource,
-        _ if path.starts_with("/media/") => Surface::Media,
-        _ => Surface::Page,
     }
 }
 

@@ -11,6 +11,8 @@ pub struct HttpOptions {
     pub tenants: Tenants,
     /// Where people are sent; an application without pages answers every fault as a problem document.
     pub pages: Option<Pages>,
+    /// Resources are at `/` and not below `/api`, for an application that has neither pages nor media.
+    pub has_only_resources: bool,
     /// Files that are part of the program.
     pub assets: Assets,
     /// Addresses whose `X-Forwarded-*` headers are believed; everybody else's are ignored.
@@ -27,6 +29,7 @@ impl HttpOptions {
         Self {
             tenants,
             pages: None,
+            has_only_resources: false,
             assets: Assets::default(),
             proxies: Vec::new(),
             limits: Limits::default(),
@@ -38,6 +41,11 @@ impl HttpOptions {
 impl HttpOptions {
     pub(crate) fn answers(&self, service: &str) -> bool {
         self.services.is_empty() || self.services.contains(&service)
+    }
+
+    /// What stands before the URIs of resources.
+    pub(crate) fn resources(&self) -> &'static str {
+        if self.has_only_resources { "" } else { "/api" }
     }
 }
 

@@ -50,6 +50,18 @@ async fn a_credential_is_a_bearer_or_the_cookie_and_the_bearer_wins() {
 }
 
 #[tokio::test]
+async fn an_application_of_resources_only_has_them_at_the_root() {
+    let mut options = callboard_gateways::http::HttpOptions::new(platform().tenants);
+    options.has_only_resources = true;
+    let server = Server::with(options, Kept::InMemory).await;
+    assert_eq!(server.get("/hello").send().await.text(), "\"hello\"");
+    let made = server.request("POST", "/things").json(r#"{"title":"x"}"#).send().await;
+    assert_eq!((made.status, made.header("location")), (201, Some("/things/x")));
+    let missing = server.get("/media/x").send().await;
+    assert_eq!((missing.status, missing.header("content-type")), (404, Some("application/problem+json")));
+}
+
+#[tokio::test]
 async fn what_is_made_has_a_location_below_the_mount() {
     let server = Server::start().await;
     let made = server.request("POST", "/api/things").json(r#"{"title":"ä b"}"#).send().await;

@@ -1,0 +1,134 @@
+//! Functions in processes, in their sandboxes: what a warm one of Python costs beside the same client at a server that does nothing
+//! else, what a cold one costs beside its interpreter alone, and a warm one of Rust beside `cargo lambda watch`.
+
+use crate::figure::{Figure, median, micros};
+use crate::{load, records, stub};
+use callboard::{Data, Host, Kind, Tenant, Uri};
+use callboard_gateways::http::{self, HttpOptions, Tenants};
+use callboard_hosts::{Declared, Functions, Options};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A Python with `awslambdaric`.
+const PYTHON: &str = "FIGURES_PYTHON";
+/// A function of Rust, and where `cargo lambda watch` answers with it.
+const PROGRAM: &str = "FIGURES_LAMBDA_PROGRAM";
+const WATCH: &str = "FIGURES_LAMBDA_WATCH";
+const CALLS: usize = 1_000;
+const COLD: usize = 15;
+const CODE: &str = "def handler(event, context):\n    return event\n";
+
+pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let mut figures = Vec::new();
+    match std::env::var(PYTHON).ok().filter(|program| Path::new(program).is_file()) {
+        Some(python) => {
+            figures.push(runtime.block_on(warm(data, &python))?);
+            figures.push(runtime.block_on(cold(data, &python))?);
+        }
+        None => figures.push(Figure::skipped("functions of Python", format!("`{PYTHON}` names none"))),
+    }
+    figures.push(runtime.block_on(rust(data))?);
+    Ok(figures)
+}
+
+/// An application of one function at `POST /echo` and `GET /echo`.
+async fn application(folder: &Path, command: &[&str]) -> Result<(Host, Functions), String> {
+    let code = folder.join("code");
+    std::fs::create_dir_all(&code)
+        .and_then(|()| std::fs::write(code.join("app.py"), CODE))
+        .map_err(|error| error.to_string())?;
+    let toml =
+        format!("name = \"echo\"\non = [\"POST /echo\", \"GET /echo\"]\nwho = \"anyone\"\ncommand = {command:?}");
+    let declared: Declared = toml::from_str(&toml).map_err(|error| error.to_string())?;
+    let functions = Functions::new("figures", vec![declared], &code, Options::default()).await;
+    let functions = functions.map_err(|fault| fault.to_string())?;
+    let ports = records::in_memory(folder)?;
+    let host = Host::builder(ports).service(functions.service()).build().await.map_err(|fault| fault.to_string())?;
+    Ok((host, functions))
+}
+
+async fn call(host: &Host) -> Result<Duration, String> {
+    let uri = Uri::parse("/echo").map_err(|error| error.to_string())?;
+    let data = Data { media_type: "application/json".into(), bytes: br#"{"name":"Ada"}"#.as_slice().into() };
+    let msg = host.message(Kind::Post, uri, Tenant::only()).with_data(data);
+    let start = Instant::now();
+    host.dispatch(msg).await.map_err(|fault| format!("{fault:?}"))?;
+    Ok(start.elapsed())
+}
+
+async fn warm(data: &Path, python: &str) -> Result<Figure, String> {
+    let folder = records::folder(data)?;
+    let client = ["-m", "awslambdaric", "app.handler"];
+    let (host, _functions) = application(folder.path(), &[&[python], &client[..]].concat()).await?;
+    let mut peer = stub::Stub::start(python, &client, &folder.path().join("code")).await?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for at in 0..CALLS + 100 {
+        let (our, its) = (call(&host).await?, peer.call().await?);
+        if at >= 100 {
+            ours.push(our);
+            theirs.push(its);
+        }
+    }
+    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    let figure =
+        Figure::plain("warm function of Python by awslambdaric, p50", micros(ours)).beside(micros(theirs), ratio);
+    Ok(figure
+        .goal("≤ 1.3×", ratio <= 1.3)
+        .note("beside the same client, unconfined, at a server in Rust that only hands out and takes"))
+}
+
+async fn cold(data: &Path, python: &str) -> Result<Figure, String> {
+    let folder = records::folder(data)?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..COLD {
+        let command = [python, "-m", "awslambdaric", "app.handler"];
+        let (host, _functions) = application(folder.path(), &command).await?;
+        ours.push(call(&host).await?);
+        let start = Instant::now();
+        let mut bare = Command::new(python);
+        bare.args(["-c", "import awslambdaric.bootstrap, awslambdaric.__main__"]).stdin(Stdio::null());
+        let status = bare.stdout(Stdio::null()).status().map_err(|error| error.to_string())?;
+        theirs.push(start.elapsed());
+        if !status.success() {
+            return Err(format!("{python} does not import the client"));
+        }
+    }
+    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    let is_reached = ours <= theirs + Duration::from_millis(15);
+    let figure =
+        Figure::plain("cold function of Python, request to answer", micros(ours)).beside(micros(theirs), ratio);
+    Ok(figure
+        .goal("≤ +15 ms", is_reached)
+        .note("beside the interpreter alone that imports the client; in its sandbox, through the pipeline"))
+}
+
+async fn rust(data: &Path) -> Result<Figure, String> {
+    let work = "warm function of Rust over HTTP, requests a second";
+    let (Ok(program), Ok(watch)) = (std::env::var(PROGRAM), std::env::var(WATCH)) else {
+        return Ok(Figure::skipped(work, format!("`{PROGRAM}` and `{WATCH}` name none")));
+    };
+    let Some(wrk) = load::find("wrk") else { return Ok(Figure::skipped(work, load::missing("wrk"))) };
+    let watch: SocketAddr = watch.parse().map_err(|_| format!("`{WATCH}` is no address"))?;
+    let folder = records::folder(data)?;
+    let (host, _functions) = application(folder.path(), &[&program]).await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let options = HttpOptions::new(Tenants::Only(Tenant::only()));
+    tokio::spawn(http::serve(host, options, listener, std::future::pending()));
+    let run = move |wrk: PathBuf, address, path: &'static str| {
+        tokio::task::spawn_blocking(move || load::run(&wrk, address, path, 3).map(|load| load.per_s))
+    };
+    let ours = run(wrk.clone(), address, "/api/echo").await.map_err(|error| error.to_string())??;
+    let theirs = run(wrk, watch, "/lambda-url/echo/").await.map_err(|error| error.to_string())??;
+    let ratio = ours / theirs;
+    let figure = Figure::plain(work, format!("{ours:.0}")).beside(format!("{theirs:.0}"), ratio);
+    Ok(figure
+        .goal("≥ 5×", ratio >= 5.0)
+        .note("beside `cargo lambda watch` with the same function; wrk with 1 thread, 32 connections"))
+}

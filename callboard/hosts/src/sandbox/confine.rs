@@ -1,0 +1,202 @@
+//! The last steps before a process becomes the command: limits, what it may reach of files and network, which calls it may make.
+
+use super::{Network, Policy, ProcessLimits};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, LandlockStatus, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
+    path_beneath_rules,
+};
+use rustix::process::{Resource, Rlimit, Signal};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The newest Landlock that this was tried with.
+const NEWEST: ABI = ABI::V7;
+
+/// What every program of this machine needs to start: libraries, time zones, certificates, randomness.
+const SYSTEM: &[&str] = &[
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/bin",
+    "/sbin",
+    "/etc/ld.so.cache",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/etc/alternatives",
+    "/etc/mime.types",
+    "/dev/urandom",
+    "/dev/random",
+    "/dev/zero",
+    "/proc/self",
+    "/proc/meminfo",
+    "/proc/cpuinfo",
+    "/proc/stat",
+    "/proc/version",
+];
+/// What finding other machines needs.
+const NAMES: &[&str] = &["/etc/resolv.conf", "/etc/hosts", "/etc/services", "/etc/protocols", "/etc/gai.conf"];
+/// What takes whatever is written to it.
+const SINKS: &[&str] = &["/dev/null", "/dev/full"];
+
+/// Confines this process for good.
+///
+/// # Errors
+/// What this machine does not enforce, in words.
+pub(super) fn confine(policy: &Policy) -> Result<(), String> {
+    let said = |what: &'static str| move |error: &dyn std::fmt::Display| format!("{what}: {error}");
+    if policy.has_namespaces {
+        // Whoever started this process has ended where it hears this; all of its namespace end with it.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(|error| said("the end of the parent is not heard of")(&error))?;
+    }
+    limit(&policy.limits).map_err(|error| said("a limit cannot be set")(&error))?;
+    rustix::thread::set_no_new_privs(true).map_err(|error| said("privileges cannot be given up")(&error))?;
+    let landlock = restrict(policy).map_err(|error| said("Landlock refuses")(&error))?;
+    if landlock < super::probe::LANDLOCK_MIN {
+        return Err(format!("Landlock is too old: ABI {landlock}"));
+    }
+    filter(policy).map_err(|error| said("seccomp refuses")(&error))
+}
+
+fn limit(limits: &ProcessLimits) -> rustix::io::Result<()> {
+    let rows = [
+        (Resource::Data, limits.memory_bytes_max),
+        (Resource::Cpu, limits.cpu_s_max),
+        (Resource::Nofile, limits.files_max),
+        (Resource::Nproc, limits.processes_max),
+        (Resource::Fsize, limits.file_bytes_max),
+        (Resource::Core, 0),
+    ];
+    rows.into_iter().try_for_each(|(resource, most)| {
+        rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+    })
+}
+
+/// Lets this process reach only what the policy names; says which ABI of Landlock holds.
+pub(super) fn restrict(policy: &Policy) -> Result<u32, landlock::RulesetError> {
+    let read = AccessFs::from_read(NEWEST);
+    let own = AccessFs::from_all(NEWEST) & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    let ruleset = Ruleset::default().handle_access(AccessFs::from_all(NEWEST))?.scope(Scope::from_all(NEWEST))?;
+    let ruleset = match policy.network {
+        Network::Own => ruleset,
+        Network::Ports(_) => ruleset.handle_access(AccessNet::from_all(NEWEST))?,
+    };
+    let names: &[&str] = if matches!(&policy.network, Network::Ports(ports) if ports.len() > 1) { NAMES } else { &[] };
+    let system = SYSTEM.iter().chain(names).map(Path::new);
+    let mut created = ruleset
+        .create()?
+        .add_rules(path_beneath_rules(system.chain(policy.reads.iter().map(AsRef::as_ref)), read))?
+        .add_rules(path_beneath_rules(&policy.lists, AccessFs::ReadDir))?
+        .add_rules(path_beneath_rules(SINKS, AccessFs::ReadFile | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(&policy.writes, own))?;
+    if let Network::Ports(ports) = &policy.network {
+        created = created.add_rules(
+            ports.iter().map(|port| Ok::<_, landlock::RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp))),
+        )?;
+    }
+    let status = created.restrict_self()?;
+    Ok(match status.landlock {
+        LandlockStatus::Available { effective_abi, .. } => effective_abi as u32,
+        _ => 0,
+    })
+}
+
+/// Calls that no function needs and that have led out of sandboxes.
+const REFUSED: &[i64] = &[
+    libc::SYS_acct,
+    libc::SYS_add_key,
+    libc::SYS_bpf,
+    libc::SYS_chroot,
+    libc::SYS_delete_module,
+    libc::SYS_fanotify_init,
+    libc::SYS_finit_module,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_init_module,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_io_uring_setup,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree,
+    libc::SYS_perf_event_open,
+    libc::SYS_personality,
+    libc::SYS_pivot_root,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_quotactl,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_setns,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+    libc::SYS_syslog,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    libc::SYS_userfaultfd,
+    libc::SYS_vhangup,
+    // Older Landlocks do not see it; files of one's own are cut by `ftruncate`.
+    libc::SYS_truncate,
+];
+
+/// Namespaces that `clone` would make.
+const NAMESPACES: i32 = libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWUTS;
+
+fn filter(policy: &Policy) -> Result<(), seccompiler::Error> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    // Sockets by name, such as the operator's, are no network that a namespace takes away.
+    let is_not = |argument, values: &[i32]| {
+        let conditions = values.iter().map(|value| condition(argument, SeccompCmpOp::Ne, *value));
+        conditions.collect::<Result<Vec<_>, _>>().and_then(SeccompRule::new)
+    };
+    let mut sockets = vec![is_not(0, &[libc::AF_INET, libc::AF_INET6])?];
+    if policy.network == Network::Ports(Vec::new())
+        || matches!(&policy.network, Network::Ports(ports) if ports.len() == 1)
+    {
+        // Ports are restricted for TCP only; nothing else is declared here.
+        let kind = SeccompCmpOp::MaskedEq(0xf);
+        for not_tcp in [libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_SEQPACKET] {
+            sockets.push(SeccompRule::new(vec![condition(1, kind.clone(), not_tcp)?])?);
+        }
+    }
+    rules.insert(libc::SYS_socket, sockets);
+    let flags: Vec<SeccompRule> = (0..31)
+        .map(|bit| 1 << bit)
+        .filter(|bit| NAMESPACES & bit != 0)
+        .map(|bit: i32| SeccompRule::new(vec![condition(0, SeccompCmpOp::MaskedEq(bit as u64), bit)?]))
+        .collect::<Result<_, _>>()?;
+    rules.insert(libc::SYS_clone, flags);
+    let arch = std::env::consts::ARCH.try_into()?;
+    let refuse = SeccompAction::Errno(libc::EPERM as u32);
+    let program: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()?;
+    seccompiler::apply_filter(&program)?;
+    // Its flags are behind a pointer, where no filter sees them; libraries fall back to `clone`.
+    let unknown = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    let refuse = SeccompAction::Errno(libc::ENOSYS as u32);
+    let program: BpfProgram = SeccompFilter::new(unknown, SeccompAction::Allow, refuse, arch)?.try_into()?;
+    seccompiler::apply_filter(&program)
+}
+
+fn condition(argument: u8, operator: SeccompCmpOp, value: i32) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value as u64)
+}

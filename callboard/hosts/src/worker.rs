@@ -1,0 +1,267 @@
+//! One process of a function: started, given one invocation at a time, and ended when it misbehaves or is not needed any more.
+
+use crate::logs::{Log, OnLine};
+use crate::runtime::{Answered, Beside, FunctionError, Invocation, InvokeError, Limits, Runtime};
+use crate::sandbox::{Exited, Launch, Launched, Policy, launch};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How often to look how much memory a working process takes, and how many it has become.
+const LOOK_MS: u64 = 25;
+/// How long to wait for what a process says last, once it has ended.
+const LAST_WORDS_MS: u64 = 20;
+
+/// What AWS calls what is over time.
+pub(crate) const TIMED_OUT: &str = "Sandbox.Timedout";
+
+/// How to start a process of a function.
+pub(crate) struct Recipe {
+    pub(crate) function: Arc<str>,
+    pub(crate) program: PathBuf,
+    pub(crate) policy: Policy,
+    pub(crate) command: Vec<OsString>,
+    pub(crate) folder: PathBuf,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) init_timeout_ms: u64,
+    pub(crate) on_line: Option<OnLine>,
+}
+
+/// Why a process gave no answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// The function failed; its process goes on.
+    Function(FunctionError),
+    /// Its answer is too large, or nothing that can be read; its process goes on.
+    Answer(String),
+    /// It did not begin: what it said, or how it ended.
+    Init(FunctionError),
+    /// It was over time.
+    Timeout { after_ms: u64 },
+    /// It was over memory.
+    Memory { most_bytes: u64 },
+    /// It has become too many.
+    Processes { most: u64 },
+    /// It ended.
+    Exited(Exited),
+    /// It cannot be started.
+    Start(String),
+}
+
+impl Failure {
+    /// Whether it did not begin in time.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self, Self::Init(error) if error.error_type == TIMED_OUT)
+    }
+
+    /// Whether the process can take another invocation.
+    pub(crate) fn leaves_process(&self) -> bool {
+        matches!(self, Self::Function(_) | Self::Answer(_))
+    }
+}
+
+/// A process. Dropped, it is ended with everything it started.
+pub(crate) struct Worker {
+    launched: Option<Launched>,
+    runtime: Runtime,
+    pub(crate) log: Arc<Log>,
+    memory_bytes_max: u64,
+    processes_max: u64,
+    /// Since when it has nothing to do.
+    pub(crate) idle_since: Instant,
+    /// Of which state of the function's files it is.
+    pub(crate) generation: u64,
+    /// Its own folder; removed with it.
+    _own: TempDir,
+}
+
+impl Worker {
+    /// Starts a process and waits so long until it asks for work.
+    ///
+    /// # Errors
+    /// Why it does not begin.
+    pub(crate) async fn start(
+        recipe: &Recipe,
+        beside: Beside,
+        generation: u64,
+        timeout: Duration,
+    ) -> Result<Self, Failure> {
+        let log = Log::new(recipe.function.clone(), recipe.on_line.clone());
+        let own = tempfile::Builder::new().prefix("function-").tempdir();
+        let own = own.map_err(|error| Failure::Start(format!("it gets no folder: {error}")))?;
+        let mut policy = recipe.policy.clone();
+        policy.writes.push(own.path().to_owned());
+        let mut environment = recipe.environment.clone();
+        for name in ["HOME", "TMPDIR"] {
+            environment.push((name.to_owned(), own.path().display().to_string()));
+        }
+        let (memory_bytes_max, processes_max) = (policy.limits.memory_bytes_max, policy.limits.processes_max);
+        // What is looked at is what it uses; what it may reserve is more, as programs do.
+        policy.limits.memory_bytes_max = memory_bytes_max + crate::RESERVED_BYTES;
+        let launched = launch(Launch {
+            program: &recipe.program,
+            policy,
+            command: &recipe.command,
+            folder: recipe.folder.clone(),
+            environment,
+        });
+        let begun = Instant::now();
+        let mut launched = match tokio::time::timeout(timeout, launched).await {
+            Ok(launched) => launched.map_err(|error| Failure::Start(error.to_string()))?,
+            Err(_) => return Err(Failure::Start("the sandbox does not come about in time".to_owned())),
+        };
+        let (out, err) = (launched.stdout.take(), launched.stderr.take());
+        out.into_iter().for_each(|pipe| log.read(pipe));
+        err.into_iter().for_each(|pipe| log.read(pipe));
+        let Some(listener) = launched.listener.take() else {
+            launched.wait().await;
+            let said = String::from_utf8_lossy(&log.tail().await).trim().to_owned();
+            return Err(Failure::Start(said));
+        };
+        let runtime = Runtime::serve(listener, Limits::default(), Some(beside));
+        let runtime = runtime.map_err(|error| Failure::Start(error.to_string()))?;
+        let idle_since = Instant::now();
+        let mut worker = Self {
+            launched: Some(launched),
+            runtime,
+            log,
+            memory_bytes_max,
+            processes_max,
+            idle_since,
+            generation,
+            _own: own,
+        };
+        match worker.begin(timeout.saturating_sub(begun.elapsed())).await {
+            Ok(()) => Ok(worker),
+            Err(failure) => {
+                worker.end().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn begin(&mut self, timeout: Duration) -> Result<(), Failure> {
+        let Self { launched: Some(launched), runtime, log, .. } = self else {
+            return Err(Failure::Start("it has ended".to_owned()));
+        };
+        let ready = async {
+            match runtime.ready().await {
+                Err(InvokeError::Init(error)) => Err(Failure::Init(error)),
+                Err(error) => Err(Failure::Start(error.to_string())),
+                Ok(()) => Ok(()),
+            }
+        };
+        tokio::select! {
+            biased;
+            ready = ready => ready,
+            exited = launched.wait() => {
+                // It may have said why in the moment before it ended.
+                if let Ok(Err(InvokeError::Init(error))) =
+                    tokio::time::timeout(Duration::from_millis(1), runtime.ready()).await
+                {
+                    return Err(Failure::Init(error));
+                }
+                let said = String::from_utf8_lossy(&log.tail().await).trim().to_owned();
+                Err(Failure::Init(FunctionError {
+                    error_message: exited.to_string(),
+                    error_type: "Runtime.ExitError".to_owned(),
+                    stack_trace: said.lines().map(str::to_owned).collect(),
+                }))
+            }
+            () = tokio::time::sleep(timeout) => Err(Failure::Init(FunctionError {
+                error_message: "it did not ask for work in time".to_owned(),
+                error_type: TIMED_OUT.to_owned(),
+                stack_trace: Vec::new(),
+            })),
+        }
+    }
+
+    /// Gives it an invocation; `timeout` is all the time there is.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) async fn invoke(&mut self, invocation: Invocation, timeout: Duration) -> Result<Answered, Failure> {
+        let Self { launched: Some(launched), runtime, log, memory_bytes_max, processes_max, .. } = self else {
+            return Err(Failure::Exited(Exited::default()));
+        };
+        log.begin(&invocation.id);
+        let process = launched.id();
+        let watched = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+                let taken = process.map(Taken::by).unwrap_or_default();
+                if taken.memory_bytes > *memory_bytes_max {
+                    return Failure::Memory { most_bytes: *memory_bytes_max };
+                }
+                // The two of the sandbox are none of its own; the system's limit does not bind root.
+                if taken.processes > *processes_max + 2 {
+                    return Failure::Processes { most: *processes_max };
+                }
+            }
+        };
+        let invoked = runtime.invoke(invocation);
+        tokio::pin!(invoked);
+        tokio::select! {
+            biased;
+            answered = &mut invoked => answered.map_err(failure_of),
+            exited = launched.wait() => {
+                // It may have answered in the moment before it ended.
+                let last = tokio::time::timeout(Duration::from_millis(LAST_WORDS_MS), &mut invoked).await;
+                if let Ok(Ok(answered)) = last {
+                    return Ok(answered);
+                }
+                Err(Failure::Exited(exited))
+            }
+            failure = watched => Err(failure),
+            () = tokio::time::sleep(timeout) => Err(Failure::Timeout { after_ms: timeout.as_millis() as u64 }),
+        }
+    }
+
+    /// Whether it still runs and waits for work.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.runtime.is_idle() && self.launched.as_mut().is_some_and(Launched::is_alive)
+    }
+
+    /// Ends it with everything it started, and waits until all are gone.
+    pub(crate) async fn end(mut self) {
+        if let Some(launched) = self.launched.take() {
+            launched.end().await;
+        }
+    }
+}
+
+fn failure_of(error: InvokeError) -> Failure {
+    match error {
+        InvokeError::Function(error) => Failure::Function(error),
+        InvokeError::Init(error) => Failure::Init(error),
+        InvokeError::ResponseTooLarge { .. } | InvokeError::Prelude(_) => Failure::Answer(error.to_string()),
+        InvokeError::Broken => Failure::Exited(Exited::default()),
+    }
+}
+
+/// What a process and all its descendants take.
+#[derive(Default)]
+struct Taken {
+    memory_bytes: u64,
+    processes: u64,
+}
+
+impl Taken {
+    fn by(process: u32) -> Self {
+        let (mut rest, mut pages, mut processes) = (vec![process], 0, 0);
+        while let Some(process) = rest.pop() {
+            processes += 1;
+            let folder = PathBuf::from(format!("/proc/{process}"));
+            let statm = std::fs::read_to_string(folder.join("statm")).unwrap_or_default();
+            pages += statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+            let tasks = std::fs::read_dir(folder.join("task")).into_iter().flatten().flatten();
+            for task in tasks {
+                let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+                rest.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+            }
+        }
+        Self { memory_bytes: pages * rustix::param::page_size() as u64, processes }
+    }
+}

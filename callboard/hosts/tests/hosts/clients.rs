@@ -1,0 +1,166 @@
+//! The clients of AWS as they are: what runs functions in Python and Rust, and boto3, which invokes them. The tests install those
+//! of Python by themselves, once, below `target`.
+
+use crate::stage::{Stage, folder, functions, python};
+use callboard::{Empty, Fault, Kind, Msg, Reply, Service, Stranger, Tenant, Who};
+use callboard_bench::{Bench, Kept};
+use callboard_hosts::invoke::{self, Keys};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use tokio::net::TcpListener;
+
+const PACKAGES: [&str; 2] = ["awslambdaric==4.2.2", "boto3==1.44.8"];
+
+/// A Python with the clients of AWS.
+fn python_with_clients() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+        let (program, mark) = (folder.join("bin/python3"), folder.join("installed"));
+        if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == PACKAGES.join(" ")) {
+            return program;
+        }
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        run(Command::new(&program)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(PACKAGES));
+        std::fs::write(mark, PACKAGES.join(" ")).expect("a mark");
+        program
+    })
+}
+
+fn run(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[tokio::test]
+async fn the_runtime_client_of_python_runs_unmodified() {
+    let toml = format!(
+        "[[function]]\nname = \"do\"\non = \"POST /do\"\nwho = \"anyone\"\ncommand = [\"{}\", \"-m\", \"awslambdaric\", \"app.handler\"]",
+        python_with_clients().display()
+    );
+    let code = "def handler(event, context):\n    if event['data'] == 'fail':\n        raise ValueError('it was asked to fail')\n    return {'got': event['data'], 'id': context.aws_request_id, 'left': context.get_remaining_time_in_millis() < 1e12}\n";
+    let stage = Stage::new(&toml, &[("app.py", code)]).await;
+    for number in 0..3 {
+        let answer = stage.bench.nobody().post("/do", json!(number)).await.expect("an answer");
+        assert_eq!(answer.json(), json!({"got": number, "id": answer.id.to_string(), "left": true}));
+    }
+    let fault = stage.bench.nobody().post("/do", json!("fail")).await.expect_err("it fails");
+    assert!(fault.code == "function.failed" && fault.message.contains("ValueError: it was asked to fail"), "{fault:?}");
+    assert_eq!(stage.functions.processes("do"), Some((1, 1)), "one process did all");
+}
+
+#[tokio::test]
+async fn the_runtime_client_of_rust_runs_unmodified() {
+    let program = Path::new(env!("CARGO_BIN_EXE_callboard-sandbox")).with_file_name("examples").join("echo");
+    let toml = format!(
+        "[[function]]\nname = \"do\"\non = \"POST /do\"\nwho = \"anyone\"\ncommand = [\"{}\"]",
+        program.display()
+    );
+    let stage = Stage::new(&toml, &[]).await;
+    for number in 0..3 {
+        assert_eq!(stage.bench.nobody().post("/do", json!(number)).await.expect("an answer").json(), json!(number));
+    }
+    let fault = stage.bench.nobody().post("/do", json!("fail")).await.expect_err("it fails");
+    assert!(fault.code == "function.failed" && fault.message.contains("it was asked to fail"), "{fault:?}");
+}
+
+async fn hello(_: Msg<Empty>) -> Result<Reply<&'static str>, Fault> {
+    Ok(Reply::ok("hello"))
+}
+
+async fn full(_: Msg<Empty>) -> Result<Reply, Fault> {
+    Err(Fault::too_many("busy", "try again"))
+}
+
+const CALLER: &str = r#"
+import base64, boto3, json, sys
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+def client(key, secret):
+    config = Config(retries={"max_attempts": 0})
+    return boto3.client("lambda", endpoint_url=sys.argv[1], region_name="eu-central-1", aws_access_key_id=key,
+                        aws_secret_access_key=secret, config=config)
+
+ours = client("mine", "0123456789abcdef")
+
+def invoke(by=ours, **arguments):
+    try:
+        answer = by.invoke(**arguments)
+        tail = base64.b64decode(answer.get("LogResult", "")).decode()
+        return [answer["StatusCode"], answer.get("FunctionError"), answer["Payload"].read().decode(), tail]
+    except ClientError as error:
+        return [error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]]
+
+print(json.dumps({
+    "answer": invoke(FunctionName="do", Payload=b'{"n": 1}', LogType="Tail"),
+    "arn": invoke(FunctionName="arn:aws:lambda:eu-central-1:000000000000:function:do", Payload=b'2'),
+    "failure": invoke(FunctionName="do", Payload=b'"fail"', LogType="Tail"),
+    "native": invoke(FunctionName="hello"),
+    "event": invoke(FunctionName="do", Payload=b'"later"', InvocationType="Event"),
+    "dry": invoke(FunctionName="do", InvocationType="DryRun"),
+    "unknown": invoke(FunctionName="nobody"),
+    "throttled": invoke(FunctionName="full"),
+    "stranger": invoke(client("theirs", "0123456789abcdef"), FunctionName="do"),
+    "wrong": invoke(client("mine", "fedcba9876543210"), FunctionName="do"),
+}))
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn boto3_invokes_functions() {
+    let program = python_with_clients();
+    let native = Service::new("native").on(Kind::Get, "/hello", hello, Who::Services, Stranger::NotFound).on(
+        Kind::Post,
+        "/full",
+        full,
+        Who::Services,
+        Stranger::NotFound,
+    );
+    let code = "def handler(event, context):\n    print('got', event['data'])\n    if event['data'] == 'fail':\n        raise KeyError('gone')\n    return event['data']\n";
+    let (folder, lines) = (folder(&[("do.py", code)]), Default::default());
+    let functions = functions(&python(""), folder.path(), &lines).await.unwrap_or_else(|fault| panic!("{fault:?}"));
+    let services = vec![native, functions.service(), invoke::service()];
+    // Signatures are of now, and the bench's clock stands at the beginning of its time.
+    let bench = Bench::shaped(services, Kept::InMemory, |builder| builder).await;
+    let now_ms = std::time::UNIX_EPOCH.elapsed().expect("a time").as_millis() as i64;
+    bench.clock().advance(now_ms - callboard_bench::START_MS);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let keys = Keys::parse("mine:0123456789abcdef").expect("keys");
+    let options = invoke::Options { keys, tenant: Tenant::new("demo"), tails: functions.tails.clone() };
+    tokio::spawn(invoke::serve(bench.host().clone(), options, listener));
+    let (program, url) = (program.to_owned(), format!("http://{address}"));
+    let said = tokio::task::spawn_blocking(move || {
+        run(Command::new(program).args(["-c", CALLER, &url]).env_remove("AWS_PROFILE"))
+    });
+    let said: Value = serde_json::from_slice(&said.await.expect("it ends")).expect("JSON");
+    assert_eq!(said["answer"], json!([200, null, "{\"n\":1}", "got {'n': 1}\n"]));
+    assert_eq!(said["arn"], json!([200, null, "2", ""]));
+    let failure: Value = serde_json::from_str(said["failure"][2].as_str().expect("a payload")).expect("JSON");
+    assert_eq!((&said["failure"][0], &said["failure"][1]), (&json!(200), &json!("Unhandled")));
+    assert_eq!((&failure["errorType"], &failure["errorMessage"]), (&json!("KeyError"), &json!("'gone'")));
+    assert_eq!(said["failure"][3], "got fail\n");
+    assert_eq!(said["native"], json!([200, null, "\"hello\"", ""]));
+    assert_eq!(said["event"], json!([202, null, "", ""]));
+    assert_eq!(said["dry"], json!([204, null, "", ""]));
+    assert_eq!(said["unknown"], json!([404, "ResourceNotFoundException"]));
+    assert_eq!(said["throttled"], json!([429, "TooManyRequestsException"]));
+    assert_eq!(said["stranger"], json!([403, "UnrecognizedClientException"]));
+    assert_eq!(said["wrong"], json!([403, "InvalidSignatureException"]));
+    let is_printed =
+        || lines.lock().expect("lines").iter().any(|(_, _, line): &(String, String, String)| line == "got later");
+    assert!(!is_printed(), "what nobody waits for is queued");
+    bench.settle().await;
+    for _ in 0..1000 {
+        if is_printed() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert!(is_printed(), "and delivered");
+}

@@ -1,0 +1,11 @@
+//! Functions in processes: the Runtime API they speak, the sandbox they are in, and what becomes of those that misbehave.
+
+mod clients;
+mod effects;
+mod fuzz;
+mod misbehaving;
+mod prison;
+mod runtime;
+mod stage;
+mod starts;
+mod wire;

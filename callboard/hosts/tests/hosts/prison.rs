@@ -1,0 +1,140 @@
+//! What a function cannot reach: files of others, the network, other processes, and whatever it did not declare.
+
+use crate::stage::Stage;
+use serde_json::{Value, json};
+
+/// Tries what it is told, and says what became of each.
+const TRY: &str = r#"
+import os, socket, subprocess
+
+def attempt(what):
+    kind, _, rest = what.partition(" ")
+    try:
+        if kind == "read":
+            return open(rest).read(1) and "read"
+        if kind == "write":
+            open(rest, "w").write("x")
+            return "written"
+        if kind == "list":
+            return len(os.listdir(rest)) and "listed"
+        if kind == "truncate":
+            os.truncate(rest, 0)
+            return "truncated"
+        if kind == "connect":
+            host, port = rest.split(":")
+            socket.create_connection((host, int(port)), timeout=2).close()
+            return "connected"
+        if kind == "unix":
+            socket.socket(socket.AF_UNIX).connect(rest)
+            return "connected"
+        if kind == "kill":
+            os.kill(int(rest), 0)
+            return "signalled"
+        if kind == "run":
+            return subprocess.run(rest.split(), capture_output=True, timeout=5).returncode or "ran"
+        if kind == "see":
+            return os.environ.get(rest, "nothing")
+    except Exception as error:
+        return type(error).__name__
+
+def handler(event, context):
+    return [attempt(what) for what in event["data"]]
+"#;
+
+const TOML: &str = "[[function]]\nname = \"one\"\non = \"POST /one\"\nhandler = \"try.py\"\nfolder = \"one\"\nwho = \"anyone\"\nenvironment = { DECLARED = \"yes\" }\n\
+    [[function]]\nname = \"two\"\non = \"POST /two\"\nhandler = \"try.py\"\nfolder = \"two\"\nwho = \"anyone\"\n";
+
+async fn stage() -> Stage {
+    Stage::new(
+        TOML,
+        &[
+            ("one/try.py", TRY),
+            ("one/own.txt", "own"),
+            ("one/.env", "secret"),
+            ("two/try.py", TRY),
+            ("two/theirs.txt", "theirs"),
+            ("beside.txt", "beside"),
+        ],
+    )
+    .await
+}
+
+async fn attempts(stage: &Stage, attempts: &[String]) -> Vec<Value> {
+    let answer = stage.bench.nobody().post("/one", json!(attempts)).await.expect("an answer").json();
+    answer.as_array().expect("a list").clone()
+}
+
+#[tokio::test]
+async fn it_reads_its_own_files_and_nobody_elses() {
+    let stage = stage().await;
+    let at = |file: &str| stage.folder.path().canonicalize().expect("a folder").join(file).display().to_string();
+    let tries = [
+        (format!("read {}", at("one/own.txt")), "read"),
+        (format!("read {}", at("one/.env")), "PermissionError"),
+        (format!("read {}", at("two/theirs.txt")), "PermissionError"),
+        (format!("list {}", at("two")), "PermissionError"),
+        (format!("read {}", at("beside.txt")), "PermissionError"),
+        (format!("truncate {}", at("two/theirs.txt")), "PermissionError"),
+        (format!("write {}", at("one/new.txt")), "PermissionError"),
+        ("read /etc/passwd".to_owned(), "PermissionError"),
+        (format!("read /proc/{}/environ", std::process::id()), "PermissionError"),
+        (format!("write {}", std::env::temp_dir().join("escaped").display()), "PermissionError"),
+        (format!("list {}", std::env::temp_dir().display()), "PermissionError"),
+        ("read /usr/lib/os-release".to_owned(), "read"),
+    ];
+    let said = attempts(&stage, &tries.clone().map(|(what, _)| what)).await;
+    for ((what, want), got) in tries.iter().zip(said) {
+        assert_eq!(got, *want, "{what}");
+    }
+    assert_eq!(std::fs::read_to_string(at("two/theirs.txt")).expect("it is there"), "theirs");
+}
+
+#[tokio::test]
+async fn it_has_a_place_of_its_own_that_others_do_not_see() {
+    let stage = stage().await;
+    let home = attempts(&stage, &["see TMPDIR".to_owned()]).await.remove(0);
+    let file = format!("{}/kept", home.as_str().expect("a path"));
+    assert_eq!(attempts(&stage, &[format!("write {file}"), format!("read {file}")]).await, ["written", "read"]);
+    let other = stage.bench.nobody().post("/two", json!([format!("read {file}")])).await.expect("an answer").json();
+    assert_eq!(other, json!(["PermissionError"]));
+}
+
+#[tokio::test]
+async fn it_reaches_no_network_and_no_process() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("operator.sock");
+    let _unix = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    let stage = stage().await;
+    let said = attempts(
+        &stage,
+        &[
+            format!("connect 127.0.0.1:{port}"),
+            "connect 192.0.2.1:443".to_owned(),
+            format!("unix {}", socket.display()),
+            format!("kill {}", std::process::id()),
+        ],
+    )
+    .await;
+    assert_eq!(said, ["ConnectionRefusedError", "OSError", "PermissionError", "ProcessLookupError"]);
+}
+
+#[tokio::test]
+async fn with_a_network_it_reaches_the_ports_it_declares() {
+    let listen = || std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = |listener: &std::net::TcpListener| listener.local_addr().expect("an address").port();
+    let (declared, other) = (listen(), listen());
+    let toml = TOML.replacen("folder", &format!("network = [{}]\nfolder", port(&declared)), 1);
+    let stage = Stage::new(&toml, &[("one/try.py", TRY), ("two/try.py", TRY)]).await;
+    let tries = [&declared, &other].map(|listener| format!("connect 127.0.0.1:{}", port(listener)));
+    assert_eq!(attempts(&stage, &tries).await, ["connected", "PermissionError"]);
+}
+
+#[tokio::test]
+async fn its_environment_is_what_is_declared() {
+    let stage = stage().await;
+    let tries =
+        ["DECLARED", "USER", "CARGO_MANIFEST_DIR", "AWS_LAMBDA_FUNCTION_NAME"].map(|name| format!("see {name}"));
+    assert_eq!(attempts(&stage, &tries).await, ["yes", "nothing", "nothing", "one"]);
+}

@@ -1,0 +1,148 @@
+//! The Runtime API: what a process is given, and what it may say when.
+
+use crate::wire::Wire;
+use callboard_hosts::runtime::{Answered, Invocation, InvokeError, Limits, Runtime};
+
+async fn stage() -> (Runtime, Wire) {
+    stage_with(Limits::default()).await
+}
+
+async fn stage_with(limits: Limits) -> (Runtime, Wire) {
+    let runtime = Runtime::bind(limits).await.expect("a port is free");
+    let wire = Wire::connect(&runtime).await;
+    (runtime, wire)
+}
+
+fn work(id: &str) -> Invocation {
+    Invocation { client_context: "{}".into(), ..Invocation::new(id, "{\"n\":1}", 12_345) }
+}
+
+#[tokio::test]
+async fn a_process_gets_work_with_its_attributes_and_answers_it() {
+    let (runtime, mut process) = stage().await;
+    let (result, ()) = tokio::join!(runtime.invoke(work("a")), async {
+        let next = process.next().await;
+        assert_eq!((next.status, &*next.text()), (200, "{\"n\":1}"));
+        assert_eq!(next.header("lambda-runtime-aws-request-id"), Some("a"));
+        assert_eq!(next.header("lambda-runtime-deadline-ms"), Some("12345"));
+        assert_eq!(next.header("lambda-runtime-client-context"), Some("{}"));
+        assert_eq!(next.header("lambda-runtime-trace-id"), None, "what is empty is left out");
+        assert_eq!(process.answer("a", b"42").await.status, 202);
+    });
+    assert_eq!(result, Ok(Answered { body: "42".into(), ..Answered::default() }));
+}
+
+#[tokio::test]
+async fn answers_for_another_twice_or_out_of_order_are_refused() {
+    let (runtime, mut process) = stage().await;
+    let early = process.answer("a", b"0").await;
+    assert_eq!((early.status, early.text().contains("InvalidRequestID")), (400, true));
+    let (result, ()) = tokio::join!(runtime.invoke(work("a")), async {
+        process.next().await;
+        let other = process.answer("b", b"1").await;
+        assert_eq!((other.status, other.text().contains("InvalidRequestID")), (400, true));
+        let more = process.next().await;
+        assert_eq!((more.status, more.text().contains("InvalidStateTransition")), (403, true));
+        assert_eq!(process.ask("POST", "init/error", "", b"{}").await.status, 403);
+        assert_eq!(process.answer("a", b"2").await.status, 202);
+        let twice = process.answer("a", b"3").await;
+        assert_eq!((twice.status, twice.text().contains("InvalidStateTransition")), (403, true));
+    });
+    assert_eq!(result.map(|answered| answered.body), Ok("2".into()), "only the first answer counts");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_refused_and_the_process_goes_on() {
+    let (runtime, mut process) = stage_with(Limits { answer_bytes_max: 10, ..Limits::default() }).await;
+    for (id, size, want) in [("a", 10, 202), ("b", 11, 413), ("c", 1, 202)] {
+        let (result, ()) = tokio::join!(runtime.invoke(work(id)), async {
+            process.next().await;
+            let said = process.answer(id, &vec![b'1'; size]).await;
+            assert_eq!((said.status, said.text().contains("RequestEntityTooLarge")), (want, want == 413));
+        });
+        match want {
+            413 => assert_eq!(result, Err(InvokeError::ResponseTooLarge { size_bytes: 11 })),
+            _ => assert_eq!(result.map(|answered| answered.body.len()), Ok(size)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_reach_whoever_asked() {
+    let (runtime, mut process) = stage().await;
+    let (result, ()) = tokio::join!(runtime.invoke(work("a")), async {
+        process.next().await;
+        let body = br#"{"errorMessage":"no","errorType":"ValueError","stackTrace":["here"]}"#;
+        assert_eq!(process.ask("POST", "invocation/a/error", "", body).await.status, 202);
+    });
+    let Err(InvokeError::Function(error)) = result else { panic!("{result:?}") };
+    assert_eq!((&*error.error_type, &*error.error_message, error.stack_trace.len()), ("ValueError", "no", 1));
+}
+
+#[tokio::test]
+async fn a_process_that_cannot_start_says_so_and_gets_no_work() {
+    let (runtime, mut process) = stage().await;
+    let header = "lambda-runtime-function-error-type: Runtime.ImportModuleError\r\n";
+    assert_eq!(process.ask("POST", "init/error", header, b"{\"errorMessage\":\"no module\"}").await.status, 202);
+    let Err(InvokeError::Init(error)) = runtime.ready().await else { panic!("it is not ready") };
+    assert_eq!((&*error.error_type, &*error.error_message), ("Runtime.ImportModuleError", "no module"));
+    assert_eq!(process.next().await.status, 403);
+}
+
+#[tokio::test]
+async fn a_streamed_answer_is_put_together() {
+    let (runtime, mut process) = stage().await;
+    let (result, ()) = tokio::join!(runtime.invoke(work("a")), async {
+        process.next().await;
+        let head = "POST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\
+             lambda-runtime-function-response-mode: streaming\r\n\
+             content-type: application/vnd.awslambda.http-integration-response\r\n\r\n";
+        process.write(head.as_bytes()).await;
+        for piece in ["{\"statusCode\":418}", "\0\0\0\0\0", "\0\0\0one, ", "two"] {
+            process.write(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes()).await;
+        }
+        process.write(b"0\r\n\r\n").await;
+        assert_eq!(process.read().await.map(|said| said.status), Some(202));
+    });
+    let answered = result.expect("an answer");
+    assert_eq!(
+        (answered.prelude.and_then(|prelude| prelude.status_code), &answered.body[..]),
+        (Some(418), &b"one, two"[..])
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_known_for_broken() {
+    let (runtime, mut process) = stage().await;
+    let (result, ()) = tokio::join!(runtime.invoke(work("a")), async {
+        process.next().await;
+        process.write(b"POST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\ncontent-length: 9\r\n\r\n12").await;
+        drop(process);
+    });
+    assert_eq!(result, Err(InvokeError::Broken));
+}
+
+#[tokio::test]
+async fn work_that_nobody_waits_for_any_more_is_not_given_out() {
+    let (runtime, mut process) = stage().await;
+    let gone = tokio::time::timeout(std::time::Duration::ZERO, runtime.invoke(work("a"))).await;
+    assert!(gone.is_err());
+    let (result, ()) = tokio::join!(runtime.invoke(work("b")), async {
+        assert_eq!(process.next().await.header("lambda-runtime-aws-request-id"), Some("b"));
+        process.answer("b", b"1").await;
+    });
+    assert!(result.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_no_path_or_method_of_it_is_refused() {
+    let (_runtime, mut process) = stage().await;
+    for (method, path, status) in [
+        ("POST", "invocation/next", 405),
+        ("GET", "invocation/a/response", 405),
+        ("GET", "invocation/a/b/c", 404),
+        ("GET", "", 404),
+    ] {
+        assert_eq!(process.ask(method, path, "", b"").await.status, status, "{method} {path}");
+    }
+}
