@@ -16,7 +16,7 @@ use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
-use callboard_handlers::{Collector, Exporter, Idempotency, Tracing};
+use callboard_handlers::{Collector, Conditions, Exporter, Idempotency, RateLimit, Tracing};
 use callboard_hosts::Tails;
 use std::collections::HashMap;
 use std::path::Path;
@@ -130,7 +130,11 @@ pub(crate) async fn open_as(settings: &Settings, mut services: Vec<Service>, is_
 /// As [`open`].
 pub(crate) async fn open_functions(settings: &Settings, services: Vec<Service>) -> Result<App, Fault> {
     let begun = begin(settings, services, true)?;
-    begun.build(Tails::default(), |builder| Ok(builder.handler(Tracing).handler(Idempotency))).await
+    let complete = |builder: HostBuilder| {
+        let builder = builder.handler(Tracing).handler(RateLimit::new(gate::rates(settings)));
+        Ok(builder.handler(Idempotency).handler(Conditions))
+    };
+    begun.build(Tails::default(), complete).await
 }
 
 /// An application before it is known who may do what in it.

@@ -33,7 +33,7 @@ pub(crate) fn handlers(builder: HostBuilder, settings: &Settings) -> Result<Host
         .handler(Conditions))
 }
 
-fn rates(settings: &Settings) -> Rates {
+pub(crate) fn rates(settings: &Settings) -> Rates {
     let rate = |name| Rate::per_minute(settings.get(name).parse().expect("numbers are checked when settings are read"));
     Rates {
         tenant: rate("limits.tenant_per_minute"),

@@ -83,6 +83,20 @@ impl Pattern {
         };
         self.parts.iter().map(segment).fold(String::new(), |text, segment| text + "/" + &segment)
     }
+
+    /// Whether a declaration with this pattern means the functions of a row with the other: the same shape, one URI of the row, or
+    /// a whole subtree around it. A name in the declaration does not mean a row for a literal segment.
+    pub(crate) fn means(&self, row: &Pattern) -> bool {
+        for (at, part) in self.parts.iter().enumerate() {
+            match (part, row.parts.get(at)) {
+                (Part::Rest, _) | (_, Some(Part::Rest)) => return true,
+                (Part::Literal(ours), Some(Part::Literal(theirs))) if ours == theirs => {}
+                (_, Some(Part::Param(_))) => {}
+                _ => return false,
+            }
+        }
+        self.parts.len() == row.parts.len()
+    }
 }
 
 fn part(text: &str, segment: &'static str, is_last: bool) -> Result<Part, PatternError> {
@@ -200,6 +214,32 @@ fn collect<T: Copy>(node: &Node<T>, rest: &str, found: &mut Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_declaration_means_rows_of_its_shape_one_uri_of_them_or_all_below() {
+        let means = |ours, theirs| {
+            let pattern = |text| Pattern::parse(text).expect("a pattern");
+            pattern(ours).means(&pattern(theirs))
+        };
+        for (ours, theirs) in [
+            ("/series/{a}", "/series/{id}"),
+            ("/series/7", "/series/{id}"),
+            ("/**", "/series/{id}"),
+            ("/series/**", "/series"),
+            ("/series/{id}", "/series/**"),
+        ] {
+            assert!(means(ours, theirs), "{ours} {theirs}");
+        }
+        for (ours, theirs) in [
+            ("/series/{id}", "/series/latest"),
+            ("/series/{id}", "/series"),
+            ("/series", "/series/{id}"),
+            ("/series/{id}", "/episodes/{id}"),
+            ("/series/**", "/episodes/{id}"),
+        ] {
+            assert!(!means(ours, theirs), "{ours} {theirs}");
+        }
+    }
     use proptest::prelude::*;
 
     fn router(patterns: &[&'static str]) -> Router<usize> {

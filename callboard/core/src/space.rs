@@ -112,21 +112,22 @@ impl Space {
         }
     }
 
-    /// A declaration names a row of another's table by its kind and the shape of its pattern.
+    /// A declaration names rows of others' tables by their kind and by URIs.
     fn index_uses(&mut self) {
         let rows = self.services.iter().enumerate().flat_map(|(service, table)| {
             let rows = table.bindings.iter().enumerate();
-            rows.map(move |(binding, row)| ((row.kind.clone(), row.pattern.shape()), (service, binding)))
+            rows.map(move |(binding, row)| ((service, binding), row))
         });
-        let rows: HashMap<(Kind, String), (usize, usize)> =
-            rows.filter(|((kind, _), _)| !matches!(kind, Kind::Event(_))).collect();
+        let rows: Vec<_> = rows.filter(|(_, row)| !matches!(row.kind, Kind::Event(_))).collect();
         for table in &self.services {
             let (mut declared, mut emitted) = (HashSet::new(), HashMap::<Kind, Router<usize>>::new());
             for (at, used) in table.uses.iter().enumerate() {
                 if matches!(used.kind, Kind::Event(_)) {
                     emitted.entry(used.kind.clone()).or_default().insert(&used.pattern, at);
                 } else {
-                    declared.extend(rows.get(&(used.kind.clone(), used.pattern.shape())));
+                    let meant =
+                        rows.iter().filter(|(_, row)| row.kind == used.kind && used.pattern.means(&row.pattern));
+                    declared.extend(meant.map(|(at, _)| *at));
                 }
             }
             self.declared.push(declared);

@@ -134,6 +134,8 @@ pub(crate) type Trigger = (Kind, Pattern);
 pub(crate) struct Checked {
     pub(crate) name: String,
     pub(crate) triggers: Vec<Trigger>,
+    /// What it uses of others: reads, events it publishes, functions it sends to.
+    pub(crate) uses: Vec<Trigger>,
     pub(crate) who: Who,
     pub(crate) stranger: Stranger,
     pub(crate) may: Arc<May>,
@@ -200,10 +202,15 @@ impl Declared {
         if triggers.is_empty() {
             return Err(wrong(format!("{name}: nothing triggers it; write `on = \"GET /{name}\"`")));
         }
+        let events = all(&self.events).map_err(|what| wrong(format!("{name}: events: {what}")))?;
+        let sends = all(&self.sends).map_err(|what| wrong(format!("{name}: sends: {what}")))?;
+        let patterns = self.reads.iter().filter_map(|text| Pattern::parse(leak(text.as_str())).ok());
+        let read = patterns.map(|pattern| (Kind::Get, pattern));
+        let uses = read.chain(events.clone()).chain(sends.clone()).collect();
         let may = May {
             reads: reads(&self.reads).map_err(|what| wrong(format!("{name}: reads: {what}")))?,
-            events: routers(all(&self.events).map_err(|what| wrong(format!("{name}: events: {what}")))?),
-            sends: routers(all(&self.sends).map_err(|what| wrong(format!("{name}: sends: {what}")))?),
+            events: routers(events),
+            sends: routers(sends),
             starts: self.starts.iter().map(leak).collect(),
             documents: self.documents,
         };
@@ -224,6 +231,7 @@ impl Declared {
             limits: ProcessLimits { memory_bytes_max: self.memory_mb_max << 20, ..ProcessLimits::default() },
             name,
             triggers,
+            uses,
             may: Arc::new(may),
             declared: self,
         })

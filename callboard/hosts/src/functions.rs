@@ -9,7 +9,7 @@ use crate::pool::Pool;
 use crate::sandbox::{Policy, Protections, probe};
 use crate::worker::Recipe;
 use crate::{describe, head, reading};
-use callboard::{Fault, Service};
+use callboard::{Fault, Kind, Service};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -137,6 +137,13 @@ impl Functions {
                     .attempts_max(declared.attempts_max)
                     .answers(successes(checked));
             }
+        }
+        for Row { checked, .. } in &self.rows {
+            service = checked.uses.iter().fold(service, |service, (kind, pattern)| match kind {
+                Kind::Event(name) => service.emits(&[leak(name.as_ref())], pattern.as_str()),
+                Kind::Get => service.reads(&[pattern.as_str()]),
+                kind => service.calls(kind.clone(), pattern.as_str()),
+            });
         }
         let has_documents = self.rows.iter().any(|row| row.checked.may.documents);
         if has_documents { self.documents.declare(service) } else { service }

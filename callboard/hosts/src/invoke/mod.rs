@@ -95,6 +95,12 @@ pub fn service() -> Service {
     Service::new("invoke")
         .on(Kind::Post, QUEUE, queue, Who::Services, Stranger::NotFound)
         .body_bytes_max(QUEUED_BYTES_MAX + 4096)
+        // Whoever has a key invokes any function; the row of each still says who may.
+        .calls(Kind::Get, "/**")
+        .calls(Kind::Post, "/**")
+        .calls(Kind::Put, "/**")
+        .calls(Kind::Patch, "/**")
+        .calls(Kind::Delete, "/**")
 }
 
 async fn queue(msg: Msg<Queued>) -> Result<Reply, Fault> {
