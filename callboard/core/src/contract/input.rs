@@ -197,11 +197,11 @@ mod tests {
         assert_eq!(code, "data.invalid");
         let want = told(&[
             ("title", "`title` is missing"),
+            ("year", "write a whole number, not a text"),
             ("cast[1].name", "write a text, not a number"),
             ("cast[2].name", "`cast[2].name` is missing"),
             ("mood", "use `bright` or `dark`, not `grey`"),
-            ("tilte", "`tilte` is no field here; expected `cast` or `mood` or `title` or `year`"),
-            ("year", "write a whole number, not a text"),
+            ("tilte", "`tilte` is no field here; expected `title` or `year` or `cast` or `mood`"),
         ]);
         assert_eq!(errors, want);
     }

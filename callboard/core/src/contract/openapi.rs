@@ -378,7 +378,7 @@ mod tests {
     fn queries_bodies_and_types_are_those_of_the_functions() {
         let document = document();
         let list = &document["paths"]["/films"]["get"];
-        let (genre, limit) = (&list["parameters"][0], &list["parameters"][1]);
+        let (limit, genre) = (&list["parameters"][0], &list["parameters"][1]);
         assert_eq!((&genre["name"], &genre["required"]), (&json!("genre"), &json!(true)));
         let bounds = json!({"type": "integer", "format": "uint32", "minimum": 0, "maximum": u32::MAX});
         assert_eq!((&limit["schema"], &limit["description"]), (&bounds, &json!("Most films.")));

@@ -144,7 +144,7 @@ mod tests {
         let mut redactor = redactor();
         redactor.value(&mut value);
         let want = json!({"email": "a@b.c", "password": REDACTED, "in": [{"Api-Key": REDACTED, "n": 7}],
-            "text": "{\"n\":1,\"session_token\":\"[redacted]\"}", "hash": REDACTED, "secret": null});
+            "text": "{\"session_token\":\"[redacted]\",\"n\":1}", "hash": REDACTED, "secret": null});
         assert_eq!((value, redactor.count), (want, 4));
     }
 
