@@ -60,6 +60,7 @@ async fn weather(_: Msg<Empty>) -> Result<Reply<&'static str>, Fault> {
 
 fn cups(by: i64) -> Service {
     Service::new("cups")
+        .reads(&["/weather"])
         .tenants_tables(&["cup"])
         .migration("0001_cup", SCHEMA)
         .statements(&[&READ, &PUT])
@@ -145,7 +146,7 @@ async fn time_is_split_into_computing_and_waiting_for_each_dependency() {
         }
     };
     let back = Service::new("back").on(Kind::Get, "/slow", slow, Who::Anyone, Stranger::Denied);
-    let front = Service::new("front").on(Kind::Get, "/front", caller, Who::Anyone, Stranger::Denied);
+    let front = Service::new("front").on(Kind::Get, "/front", caller, Who::Anyone, Stranger::Denied).reads(&["/slow"]);
     let bench = Bench::new(vec![front, back, operator::service()]).await;
     let nobody = bench.nobody();
     let move_time = async {

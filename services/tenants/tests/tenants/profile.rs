@@ -16,13 +16,13 @@ async fn everybody_sees_how_a_channel_looks() {
     assert_eq!(answer.version, Some(1));
     insta::assert_snapshot!(pretty(&answer.json()), @r##"
     {
+      "name": "demo",
+      "title": "Night Shift Films",
+      "tagline": "",
       "accent": null,
       "accent_dark": "#ff7a3d",
       "accent_light": "#c2410c",
       "logo": null,
-      "name": "demo",
-      "tagline": "",
-      "title": "Night Shift Films",
       "version": 1
     }
     "##);
@@ -39,13 +39,13 @@ async fn an_owner_sets_texts_colour_and_logo() {
     assert_eq!(answer.json(), shown);
     insta::assert_snapshot!(pretty(&shown), @r##"
     {
+      "name": "demo",
+      "title": "Night Shift 🎬",
+      "tagline": "Films after dark",
       "accent": "#000080",
       "accent_dark": "#6868ff",
       "accent_light": "#000080",
       "logo": "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 24 24\"><circle r=\"12\" fill=\"#fff\"/></svg>",
-      "name": "demo",
-      "tagline": "Films after dark",
-      "title": "Night Shift 🎬",
       "version": 2
     }
     "##);
