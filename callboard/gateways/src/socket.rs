@@ -43,9 +43,20 @@ enum Said {
     Problem { code: String, message: String },
 }
 
-/// Answers until `stop` is ready. Where the socket cannot be made, that is logged, and everything else goes on without it.
-pub async fn serve(host: Host, path: PathBuf, stop: impl Future<Output = ()>) {
-    let listener = match listen(&path) {
+/// Makes the socket, so that whoever is told of the start finds it, and gives what answers until `stop` is ready. Where it cannot
+/// be made, that is logged, and everything else goes on without it.
+pub fn serve(host: Host, path: PathBuf, stop: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    let listener = listen(&path);
+    answer_all(host, path, listener, stop)
+}
+
+async fn answer_all(
+    host: Host,
+    path: PathBuf,
+    listener: std::io::Result<UnixListener>,
+    stop: impl Future<Output = ()>,
+) {
+    let listener = match listener {
         Ok(listener) => listener,
         Err(error) => {
             stop.await;
