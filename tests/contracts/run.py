@@ -148,7 +148,9 @@ def validate(channel, folder, token):
         OpenAPIV31SpecValidator(document).validate()
         count = sum(len(operations) for operations in document["paths"].values())
         print(f"OpenAPI {document['openapi']}, {name}: {count} operations are valid", flush=True)
-    assert printed["paths"].keys() == served["paths"].keys(), "the owner is shown other paths than the command line prints"
+    # The binary serves a few functions of its own beside those of the services.
+    missing = printed["paths"].keys() - served["paths"].keys()
+    assert not missing, f"the owner is not shown {missing}"
     served, _ = channel.call("GET", "/asyncapi.json", token=token)
     for name, text in (("printed", channel.say("asyncapi")), ("served", json.dumps(served))):
         file = Path(folder) / f"asyncapi-{name}.json"

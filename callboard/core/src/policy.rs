@@ -1,5 +1,5 @@
 //! Who may do what: the question that is asked before a function runs, and the decision that the binding tables make by
-//! themselves. Deny by default. Whoever is refused is told by [`Stranger`] only; what would allow it is kept as a [`Denial`](crate::Denial).
+//! themselves. Deny by default. Whoever is refused is told by [`Stranger`] only; what would allow it is kept as a [`Denial`].
 
 use crate::denial::Denial;
 use crate::space::At;

@@ -166,7 +166,9 @@ fn the_form_works_without_script_and_says_when_payments_are_away() {
     eventually("is it received", || owner.get(&place).ok().text(), |page| page.contains("Thank you"));
     bank.end();
     for attempt in 0..5 {
-        assert_eq!(given(&format!("other=4&note=&card=pm_card_visa&key=away-{attempt}")).status, 303);
+        // Where the machine is slow, payments are known to be away before all are given.
+        let status = given(&format!("other=4&note=&card=pm_card_visa&key=away-{attempt}")).status;
+        assert!(status == 303 || (attempt > 0 && status == 503), "{status}");
     }
     let page = eventually(
         "are payments away",
