@@ -168,7 +168,9 @@ def is_covered(channel, file):
     never = [f"{name} {sorted(statuses)}" for name, statuses in sorted(answers.items()) if min(statuses) >= 300]
     print(f"{len(answers) - len(never)} of {len(answers)} operations also succeeded; never: {', '.join(never) or 'none'}")
     paths = json.loads(channel.say("openapi"))["paths"]
-    left_out = [f"{kind.upper()} {path}" for path, kinds in paths.items() for kind in kinds if f"{kind.upper()} {path}" not in answers]
+    operations = {f"{kind.upper()} {path}" for path, kinds in paths.items() for kind in kinds}
+    # The document itself was read to learn of all others.
+    left_out = sorted(operations - answers.keys() - {"GET /openapi.json"})
     if left_out:
         print(f"never called, so give this more time: {', '.join(left_out)}")
     return not left_out
