@@ -542,7 +542,8 @@ impl Host {
         let events = effects.events.iter().map(|emit| {
             self.permit_emit(service, &emit.kind, &emit.uri, head)?;
             let lanes = space.event_lanes(&emit.kind, &emit.uri);
-            Ok(Outgoing { envelope: envelope(&emit.kind, &emit.uri, emit.data.clone()), lanes, is_event: true })
+            let envelope = envelope(&emit.kind, &emit.uri, emit.data.clone()).into();
+            Ok(Outgoing { envelope, lanes, is_event: true })
         });
         let sends = effects.sends.iter().map(|send| {
             let nobody = || Fault::bug(format!("{name} sends {} to {}, which nobody answers", send.kind, send.uri));
@@ -550,7 +551,7 @@ impl Host {
             let lane = space.call_lane(&send.kind, &send.uri, send.at_ms).ok_or_else(nobody)?;
             self.permit_send(service, at, &send.kind, &send.uri, head)?;
             Ok(Outgoing {
-                envelope: envelope(&send.kind, &send.uri, send.data.read()?),
+                envelope: envelope(&send.kind, &send.uri, send.data.read()?).into(),
                 lanes: vec![lane],
                 is_event: false,
             })

@@ -4,6 +4,7 @@ use crate::ports::{Commit, Envelope, Retention, next_bytes};
 use crate::{DATA_BYTES_MAX, Fault, Host, MESSAGE_BYTES_MAX, Space};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Where blobs of messages are.
 const PREFIX: &str = "messages";
@@ -39,11 +40,11 @@ impl Host {
     pub(crate) async fn stow(&self, commit: &mut Commit) -> Result<(), Fault> {
         let has_slots = commit.effects.has_slots();
         for out in &mut commit.outbox {
-            let Envelope { id, uri, tenant, data, dataref, .. } = &mut out.envelope;
-            let text = data.to_string();
+            let text = out.envelope.data.to_string();
             if text.len() <= DATA_BYTES_MAX {
                 continue;
             }
+            let Envelope { id, uri, tenant, data, dataref, .. } = Arc::make_mut(&mut out.envelope);
             if has_slots || text.len() > MESSAGE_BYTES_MAX {
                 let why = if has_slots { "192 KiB beside slots" } else { "16 MiB" };
                 return Err(Fault::bug(format!("{}: the message on {uri} carries more than {why}", commit.service)));

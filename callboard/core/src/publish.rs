@@ -24,7 +24,7 @@ impl Host {
         if let Some(answer) = self.published_before(once.as_ref(), msg.head.id).await? {
             return Ok(answer);
         }
-        let outgoing = Outgoing { envelope: self.told(&msg)?, lanes, is_event: true };
+        let outgoing = Outgoing { envelope: self.told(&msg)?.into(), lanes, is_event: true };
         let commit = Commit {
             service,
             head: msg.head.clone(),

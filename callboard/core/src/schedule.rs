@@ -202,7 +202,7 @@ impl Host {
             is_sole: true,
         };
         let envelope = self.clockwork(service, row, &self.inner.home, now_ms, json!(tick));
-        Some(Outgoing { envelope, lanes: vec![lane], is_event: false })
+        Some(Outgoing { envelope: envelope.into(), lanes: vec![lane], is_event: false })
     }
 
     fn clockwork(
@@ -251,7 +251,7 @@ impl Host {
                         is_sole: false,
                     };
                     let envelope = self.clockwork(service, row, &tenant, now_ms, due.clone());
-                    outbox.push(Outgoing { envelope, lanes: vec![lane], is_event: false });
+                    outbox.push(Outgoing { envelope: envelope.into(), lanes: vec![lane], is_event: false });
                 }
             }
             let last_ms = if fires { Some(tick.due_ms) } else { tick.last_ms };

@@ -135,12 +135,12 @@ impl Sender<'_> {
         input.check = check;
         let lane = self.lane(step_name(self.service.name, self.flow, row.id, part), input.key.clone(), delay_ms);
         let envelope = self.envelope(id, event(part.as_str()), &format!("/steps/{}", row.id), json!(input));
-        Outgoing { envelope, lanes: vec![lane], is_event: false }
+        Outgoing { envelope: envelope.into(), lanes: vec![lane], is_event: false }
     }
 
     fn to_machine(&self, id: Id, what: &'static str, key: String, delay_ms: u64, data: Value) -> Outgoing {
         let lane = self.lane(format!("{} flow {} {what}", self.service.name, self.flow.name), key, delay_ms);
-        Outgoing { envelope: self.envelope(id, event(what), "", data), lanes: vec![lane], is_event: false }
+        Outgoing { envelope: self.envelope(id, event(what), "", data).into(), lanes: vec![lane], is_event: false }
     }
 
     fn to_all(&self, id: Id, kind: &'static str, reason: Option<&Reason>, left: Vec<String>) -> Outgoing {
@@ -151,6 +151,6 @@ impl Sender<'_> {
         }
         let envelope = self.envelope(id, event(kind), "", data);
         let lanes = self.space.event_lanes(&envelope.kind, &envelope.uri);
-        Outgoing { envelope, lanes, is_event: true }
+        Outgoing { envelope: envelope.into(), lanes, is_event: true }
     }
 }

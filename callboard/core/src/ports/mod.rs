@@ -8,12 +8,13 @@ pub use operations::{
 
 use crate::invocation::Traceparent;
 use crate::outside::Outside;
-use crate::{Datum, Id};
+use crate::{Datum, Id, fill_slots};
 use crate::{Effects, Fault, FlowMove, Head, Kind, LiveMessage, Principal, Rows, Space, Statement, Tenant, Uri};
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::future::Future;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -191,6 +192,33 @@ pub struct Commit {
     pub now_ms: i64,
 }
 
+impl Commit {
+    /// The messages to store, with what its writes have given in their slots.
+    pub fn filled_outbox(&self, committed: &Committed) -> Cow<'_, [Outgoing]> {
+        if !self.effects.has_slots() {
+            return Cow::Borrowed(&self.outbox);
+        }
+        let mut outbox = self.outbox.clone();
+        for out in &mut outbox {
+            fill_slots(&mut Arc::make_mut(&mut out.envelope).data, &|at, column| committed.value(at, column));
+        }
+        Cow::Owned(outbox)
+    }
+
+    /// The key and its answer, with what its writes have given in their slots.
+    pub fn filled_once(&self, committed: &Committed) -> Option<Cow<'_, Once>> {
+        let once = self.once.as_ref()?;
+        if !self.effects.has_slots() {
+            return Some(Cow::Borrowed(once));
+        }
+        let mut once = once.clone();
+        if let Some(answer) = &mut once.answer {
+            fill_slots(answer, &|at, column| committed.value(at, column));
+        }
+        Some(Cow::Owned(once))
+    }
+}
+
 /// Whose key it is, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OnceKey {
@@ -295,7 +323,7 @@ pub struct Envelope {
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     /// The message.
-    pub envelope: Envelope,
+    pub envelope: Arc<Envelope>,
     /// Where it goes; an event that nobody bound goes nowhere and is only logged.
     pub lanes: Vec<Lane>,
     /// Whether it is kept in the event log (an event) or only until it is delivered (a message to one function).

@@ -9,7 +9,7 @@ use super::statement::{Call, LEAVE, Ran, Ready, Unready, enter, pipelined, tenan
 use super::{Known, Open};
 use callboard::flow::{self, Applied, FlowMove, Queue, Run, Stored, Subject};
 use callboard::ports::{Commit, CommitError, Committed, Once, OnceKey, Outgoing, Settle};
-use callboard::{Fault, KEY_AGE_MS, Otherwise, fill_slots};
+use callboard::{Fault, KEY_AGE_MS, Otherwise};
 use serde_json::Value;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
@@ -78,16 +78,8 @@ async fn attempt_once(open: &Open, commit: &Commit) -> Result<Committed, Trouble
 
 async fn transact(open: &Open, session: &mut Session, commit: &Commit) -> Result<Committed, Trouble> {
     let (committed, mut found) = write(open, session, commit).await?;
-    let mut outbox = commit.outbox.clone();
-    if commit.effects.has_slots() {
-        for out in &mut outbox {
-            fill_slots(&mut out.envelope.data, &|at, column| committed.value(at, column));
-        }
-    }
-    if let Some(mut once) = commit.once.clone() {
-        if let Some(answer) = &mut once.answer {
-            fill_slots(answer, &|at, column| committed.value(at, column));
-        }
+    let mut outbox = commit.filled_outbox(&committed);
+    if let Some(once) = commit.filled_once(&committed) {
         remember(session, &once, commit.now_ms).await?;
     }
     // The last move is stored together with the end.
@@ -105,7 +97,7 @@ async fn transact(open: &Open, session: &mut Session, commit: &Commit) -> Result
         };
         let applied = flow::apply(&open.space, commit, stored, step, &mut || open.random()).map_err(Trouble::Said)?;
         if let Some(mut applied) = applied {
-            outbox.append(&mut applied.outbox);
+            outbox.to_mut().append(&mut applied.outbox);
             moved = Some(applied);
         }
     }

@@ -4,7 +4,7 @@ use super::claims::{Claims, Fresh, Head, Ready};
 use super::connection::fault;
 use super::{dead, flows, once, outbox, statement};
 use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Fate, Settle, TARGET_MAX};
-use callboard::{Fault, Otherwise, Space, Statement, fill_slots};
+use callboard::{Fault, Otherwise, Space, Statement};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -37,20 +37,12 @@ impl Kernel {
             return Err(CommitError::Stale);
         }
         let committed = self.write(connection, &commit)?;
-        if commit.effects.has_slots() {
-            for out in &mut commit.outbox {
-                fill_slots(&mut out.envelope.data, &|at, column| committed.value(at, column));
-            }
+        if let Some(once) = commit.filled_once(&committed)
+            && !once::remember(connection, &once, commit.now_ms).map_err(|error| fault(&error))?
+        {
+            return Err(CommitError::Seen);
         }
-        if let Some(mut once) = commit.once.take() {
-            if let Some(answer) = &mut once.answer {
-                fill_slots(answer, &|at, column| committed.value(at, column));
-            }
-            if !once::remember(connection, &once, commit.now_ms).map_err(|error| fault(&error))? {
-                return Err(CommitError::Seen);
-            }
-        }
-        let mut outbox = std::mem::take(&mut commit.outbox);
+        let mut outbox = commit.filled_outbox(&committed).into_owned();
         for step in std::mem::take(&mut commit.moves) {
             outbox.extend(flows::apply(self, connection, &commit, step)?);
         }

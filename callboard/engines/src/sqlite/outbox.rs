@@ -18,7 +18,6 @@ pub(super) fn enqueue(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     for Outgoing { envelope, lanes, is_event } in outbox {
-        let envelope = Arc::new(envelope);
         let (event, bytes) = store(connection, &envelope, is_event)?;
         let mut placed = 0;
         for lane in lanes {

@@ -5,6 +5,7 @@ use callboard::ports::{Commit, CommitError, DeadReason, Fate, Outgoing, Records,
 use callboard::{Effects, Id, event};
 use serde_json::json;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 
 pub(crate) async fn messages_of_one_key_keep_their_order_among_competing_consumers(engine: Engine) {
@@ -126,7 +127,7 @@ pub(crate) async fn an_id_of_the_future_or_one_that_is_repeated_changes_no_order
     let stage = Stage::new(engine).await;
     let with_id = |at: usize, id| {
         let mut told = message("shop sent", "a", number(at));
-        (told.envelope.id, told.is_event) = (id, true);
+        (Arc::make_mut(&mut told.envelope).id, told.is_event) = (id, true);
         told
     };
     let in_100_years = Id::from_parts(NOW_MS + 100 * 365 * 86_400_000, [7; 10]);
@@ -171,16 +172,16 @@ pub(crate) async fn a_sole_message_is_there_once(engine: Engine) {
 }
 
 fn happened(at: usize) -> Outgoing {
-    Outgoing { envelope: envelope("happened", number(at)), lanes: Vec::new(), is_event: true }
+    Outgoing { envelope: envelope("happened", number(at)).into(), lanes: Vec::new(), is_event: true }
 }
 
 pub(crate) async fn an_event_stays_in_the_log_and_a_message_goes(engine: Engine) {
     let stage = Stage::new(engine).await;
     let mut told = happened(1);
-    told.envelope.dataref = Some("told".into());
+    Arc::make_mut(&mut told.envelope).dataref = Some("told".into());
     told.lanes = message("shop told", "a", number(1)).lanes;
     let mut sent = message("shop sent", "a", number(2));
-    sent.envelope.dataref = Some("sent".into());
+    Arc::make_mut(&mut sent.envelope).dataref = Some("sent".into());
     stage.queue(vec![told, sent]).await;
     let blobs = || vec!["told".to_owned(), "sent".to_owned(), "neither".to_owned()];
     let sorted = |mut names: Vec<String>| {
@@ -220,10 +221,12 @@ pub(crate) async fn what_is_past_its_time_is_swept(engine: Engine) {
     let mut waits = happened(1);
     waits.lanes = message("shop told", "a", number(1)).lanes;
     let mut kept = happened(2);
-    kept.envelope.kind = event("kept");
+    Arc::make_mut(&mut kept.envelope).kind = event("kept");
     stage.queue(vec![waits, kept, happened(3), happened(4)]).await;
     // The newest of the log may have to stay.
-    stage.queue(vec![Outgoing { envelope: envelope("last", number(5)), lanes: Vec::new(), is_event: true }]).await;
+    stage
+        .queue(vec![Outgoing { envelope: envelope("last", number(5)).into(), lanes: Vec::new(), is_event: true }])
+        .await;
     let retention = Retention {
         kinds: vec![("shop", event("kept"), 100_000), ("shop", event("last"), 100_000)],
         events_ms: 1_000,

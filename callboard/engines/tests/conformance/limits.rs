@@ -6,6 +6,7 @@ use callboard::{
     BATCH_STATEMENTS_MAX, DATA_BYTES_MAX, Datum, Effects, Fault, KEY_BYTES_MAX, Tenant, URI_BYTES_MAX, Uri, params,
 };
 use serde_json::json;
+use std::sync::Arc;
 
 /// Texts that no compression makes smaller.
 fn noise(bytes: usize) -> String {
@@ -36,7 +37,7 @@ pub(crate) async fn texts_keys_and_messages_may_be_as_long_as_they_may(engine: E
     let stage = Stage::new(engine).await;
     let (text, uri) = (noise(1024 * 1024), format!("/{}", noise(URI_BYTES_MAX - 1)));
     let mut long = message("shop sent", &uri, json!(noise(DATA_BYTES_MAX - 2)));
-    long.envelope.uri = Uri::parse(&uri).expect("as long as a URI may be");
+    Arc::make_mut(&mut long.envelope).uri = Uri::parse(&uri).expect("as long as a URI may be");
     let key = OnceKey {
         tenant: Tenant::new("demo"),
         principal: noise(KEY_BYTES_MAX),

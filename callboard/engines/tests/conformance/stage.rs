@@ -231,7 +231,7 @@ pub(crate) fn commit_in(tenant: &str, effects: impl Into<Effects>) -> Commit {
 
 pub(crate) fn message(target: &str, key: &str, data: Value) -> Outgoing {
     let lane = Lane { service: "shop", target: target.to_owned(), key: key.to_owned(), at_ms: None, is_sole: false };
-    Outgoing { envelope: envelope("sent", data), lanes: vec![lane], is_event: false }
+    Outgoing { envelope: envelope("sent", data).into(), lanes: vec![lane], is_event: false }
 }
 
 pub(crate) fn envelope(kind: &'static str, data: Value) -> Envelope {
