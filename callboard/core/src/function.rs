@@ -52,6 +52,11 @@ pub trait Function<In, Out, Shape>: Send + Sync + 'static {
     fn name(&self) -> &'static str {
         std::any::type_name::<Self>()
     }
+
+    /// Whether it can change anything but by what it returns: a program of somebody else can.
+    fn acts_itself(&self) -> bool {
+        false
+    }
 }
 
 /// Shape of a function of environment and message.
@@ -114,6 +119,7 @@ pub(crate) type Erased = Arc<dyn ErasedFunction>;
 pub(crate) trait ErasedFunction: Send + Sync {
     fn call<'a>(&'a self, env: Env, msg: Msg) -> BoxFuture<'a, Result<Reply<Data>, Fault>>;
     fn name(&self) -> &'static str;
+    fn acts_itself(&self) -> bool;
     /// What it takes and gives; none for steps and schedules, which nobody calls.
     fn contract(&self) -> Option<&Contract>;
 }
@@ -167,6 +173,10 @@ where
 
     fn name(&self) -> &'static str {
         self.function.name()
+    }
+
+    fn acts_itself(&self) -> bool {
+        self.function.acts_itself()
     }
 
     fn contract(&self) -> Option<&Contract> {

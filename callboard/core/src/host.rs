@@ -485,7 +485,12 @@ impl Host {
             moves.push(FlowMove::Event { run: step.run, event: step.succeeded(&reply.body) });
         }
         let service = self.inner.space.services[call.service].name;
-        let is_passing = call.step.is_some_and(|step| step.is_passing) && effects.live.is_empty();
+        // Of a delivery that only writes nobody hears, and what follows in its lane does no more.
+        let writes_only = || {
+            let can_act = call.function.acts_itself() || !self.inner.space.services[call.service].tools.is_empty();
+            call.settle.is_some() && outbox.is_empty() && moves.is_empty() && !can_act
+        };
+        let is_passing = effects.live.is_empty() && call.step.map_or_else(writes_only, |step| step.is_passing);
         Ok(Some(Commit {
             service,
             head: head.clone(),

@@ -103,6 +103,10 @@ impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
         let Inner { shown, .. } = &*self.inner;
         shown
     }
+
+    fn acts_itself(&self) -> bool {
+        true
+    }
 }
 
 impl Foreign {

@@ -97,8 +97,8 @@ pub trait Records: Send + Sync {
         LEASE_MS
     }
     /// Takes up to `limit` messages that are due, one per lane, until [`Records::lease_ms`] from now: targets in turn, at most
-    /// [`TARGET_MAX`] of one, and none of those that are `busy`. Taking counts the attempt, so a message that ends the process is
-    /// counted too.
+    /// [`TARGET_MAX`] of one, and none of those that are `busy`. More may be due than it gives: only where it gives none there is no
+    /// more. Taking counts the attempt, so a message that ends the process is counted too.
     fn claim<'a>(
         &'a self,
         limit: usize,
@@ -184,9 +184,9 @@ pub struct Commit {
     pub moves: Vec<FlowMove>,
     /// The key under which the message may come again.
     pub once: Option<Once>,
-    /// Whether it is only a move between others: nobody outside hears of it, and what it leads to changes nothing but records
-    /// either. It may reach the disk together with a later commit, in order: a power cut in between takes back both, and its
-    /// message is due again.
+    /// Whether nobody waits for the disk: it settles a message and does no more than write, or moves a run on, and what it leads to
+    /// changes nothing but records either. It may reach the disk together with a later commit, in order: a power cut in between takes
+    /// back both, and its message is due again.
     pub is_passing: bool,
     /// Now, in Unix milliseconds.
     pub now_ms: i64,

@@ -14,6 +14,8 @@ const READY_MAX: usize = 512;
 const RECENT_MAX: usize = 2_048;
 /// where it has at most so many bytes.
 const RECENT_BYTES_MAX: usize = 4_096;
+/// So many messages of a lane are taken one after another before it is the turn of others.
+pub(super) const TURN: i64 = 16;
 
 /// What is taken and waits to be fetched, shared with those who fetch it.
 #[derive(Clone)]
@@ -153,6 +155,16 @@ impl Claims {
             && now_ms < self.ready.lock().quiet_until_ms
     }
 
+    /// Whether the message behind one that settles may be taken at once: somebody fetches, and it is not the turn of others.
+    pub(super) fn may_go_on(&self, settled: Settle, now_ms: i64) -> bool {
+        self.is_attended && (settled.seq % TURN != 0 || now_ms < self.ready.lock().quiet_until_ms)
+    }
+
+    /// For whom the message of this claim is, while it holds.
+    pub(super) fn target(&self, settle: Settle) -> Option<String> {
+        self.taken.get(&settle.lane).filter(|claim| claim.epoch == settle.epoch).map(|claim| claim.target.clone())
+    }
+
     /// Notes a claim that the present transaction writes.
     pub(super) fn take(&mut self, fresh: Fresh) {
         match self.by_target.get_mut(&fresh.delivery.target) {
@@ -187,7 +199,10 @@ impl Claims {
         let mut waiting = self.ready.lock();
         for Fresh { delivery, head } in self.fresh.drain(..) {
             let claim = Claim { epoch: delivery.settle.epoch, target: delivery.target.clone(), head };
-            self.taken.insert(delivery.settle.lane, claim);
+            // The message before it in its lane is settled by this very transaction.
+            if let Some(settled) = self.taken.insert(delivery.settle.lane, claim) {
+                forget_one(&mut self.by_target, &settled.target);
+            }
             waiting.deliveries.push_back(delivery);
         }
     }

@@ -2,12 +2,13 @@
 
 use super::kernel::remove_head;
 use super::outbox;
+use super::prepared::Db;
 use callboard::ports::{DeadFilter, DeadLetter, DeadReason, Page, Settle};
 use rusqlite::{Connection, Row, params};
 
 /// Makes a dead letter of a message. Where its lane is held the message stays in it, and the lane waits.
 pub(super) fn bury(
-    connection: &Connection,
+    connection: &Db<'_>,
     settle: Settle,
     reason: &DeadReason,
     hold: bool,
@@ -82,7 +83,7 @@ fn oldest(connection: &Connection, filter: &DeadFilter, limit: u32) -> rusqlite:
 
 /// Puts dead letters back to their lanes, spread evenly over a time. Attempts count from the beginning.
 pub(super) fn redrive(
-    connection: &Connection,
+    connection: &Db<'_>,
     filter: &DeadFilter,
     limit: u32,
     spread_ms: i64,
@@ -106,7 +107,7 @@ pub(super) fn redrive(
 }
 
 /// Queues the message of a dead letter again: at the end of its lane, or with a time in a lane of its own.
-fn put_back(connection: &Connection, dead: i64, due_ms: i64, is_later: bool) -> rusqlite::Result<()> {
+fn put_back(connection: &Db<'_>, dead: i64, due_ms: i64, is_later: bool) -> rusqlite::Result<()> {
     let mut select =
         connection.prepare_cached("SELECT service, target, tenant, key, envelope FROM kernel_dead WHERE dead = ?1")?;
     let (service, target, tenant, mut key, text): (String, String, String, String, String) =
@@ -119,7 +120,7 @@ fn put_back(connection: &Connection, dead: i64, due_ms: i64, is_later: bool) -> 
 }
 
 /// Removes dead letters; lanes they held go on with the next message.
-pub(super) fn discard(connection: &Connection, filter: &DeadFilter, limit: u32, now_ms: i64) -> rusqlite::Result<u64> {
+pub(super) fn discard(connection: &Db<'_>, filter: &DeadFilter, limit: u32, now_ms: i64) -> rusqlite::Result<u64> {
     let letters = oldest(connection, filter, limit)?;
     for (dead, place) in &letters {
         if let Some((lane, seq)) = *place {

@@ -2,14 +2,15 @@
 
 use super::connection::fault;
 use super::kernel::Kernel;
+use super::prepared::Db;
 use callboard::flow::{self, Applied, FlowMove, Queue, Stored, Subject};
 use callboard::ports::{Commit, CommitError, Outgoing};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 /// Applies a move; gives the messages it causes.
 pub(super) fn apply(
     kernel: &Kernel,
-    connection: &Connection,
+    connection: &Db<'_>,
     commit: &Commit,
     step: FlowMove,
 ) -> Result<Vec<Outgoing>, CommitError> {
@@ -23,7 +24,7 @@ pub(super) fn apply(
     }
 }
 
-fn find(connection: &Connection, commit: &Commit, subject: Subject<'_>) -> rusqlite::Result<Option<Stored>> {
+fn find(connection: &Db<'_>, commit: &Commit, subject: Subject<'_>) -> rusqlite::Result<Option<Stored>> {
     let stored = |row: &rusqlite::Row<'_>| Ok(Stored { state: row.get(0)?, version: row.get(1)? });
     match subject {
         Subject::Run(id) => connection
@@ -44,7 +45,7 @@ fn find(connection: &Connection, commit: &Commit, subject: Subject<'_>) -> rusql
     }
 }
 
-fn store(connection: &Connection, applied: &Applied, now_ms: i64) -> rusqlite::Result<()> {
+fn store(connection: &Db<'_>, applied: &Applied, now_ms: i64) -> rusqlite::Result<()> {
     let Applied { run, state, version, event, queue, .. } = applied;
     let id = run.id.to_string();
     if *version == 1 {

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// Most writes in one transaction.
 const GROUP_MAX: usize = 256;
+/// Most writes under one savepoint.
+const RUN_MAX: usize = 32;
 /// Longest wait for writes that are likely to come.
 const PATIENCE_MAX: Duration = Duration::from_micros(500);
 
@@ -58,22 +60,20 @@ impl Inbox {
         self.writes.len() == 1 && (self.expected <= 1 || Instant::now() >= self.until)
     }
 
-    /// Whether nobody who waits with a write needs the disk.
-    pub(super) fn is_all_passing(&self) -> bool {
-        self.writes.iter().all(Job::is_passing)
+    /// Whether the write that waits is the only one, and need not wait for the disk. Among others it shares their group: one for all
+    /// costs less than two.
+    pub(super) fn is_lone_and_passing(&self) -> bool {
+        self.is_lone() && self.writes.iter().all(Job::is_passing)
     }
 
-    /// The next write of a group in which so many are done; none when it is time to sync, or where the group does not and the
-    /// write needs it.
-    pub(super) fn next_write(&mut self, done: usize, is_passing: bool) -> Option<Job> {
+    /// The next write of a group in which so many are done; none when it is time to sync.
+    pub(super) fn next_write(&mut self, done: usize) -> Option<Job> {
         if done >= GROUP_MAX {
             return None;
         }
         loop {
-            match self.writes.front() {
-                Some(job) if is_passing && !job.is_passing() => return None,
-                Some(_) => return self.writes.pop_front(),
-                None => {}
+            if let Some(job) = self.writes.pop_front() {
+                return Some(job);
             }
             self.receive();
             if self.writes.is_empty() {
@@ -84,6 +84,14 @@ impl Inbox {
                 std::thread::yield_now();
             }
         }
+    }
+
+    /// A commit of a group with the commits behind it.
+    pub(super) fn with_commits_behind(&mut self, first: Job) -> Vec<Job> {
+        let mut run = vec![first];
+        let behind = self.writes.iter().take(RUN_MAX - 1).take_while(|job| job.as_commit().is_some()).count();
+        run.extend(self.writes.drain(..behind));
+        run
     }
 
     /// Everything else that waits and does not write.

@@ -12,6 +12,7 @@ mod kernel;
 mod once;
 mod operations;
 mod outbox;
+mod prepared;
 mod reader;
 mod schema;
 mod statement;
@@ -159,11 +160,12 @@ impl Records for Sqlite {
     ) -> BoxFuture<'a, Result<Vec<Delivery>, Fault>> {
         Box::pin(async move {
             let (fetched, is_quiet) = self.opened()?.writer.ready().fetch(limit, busy, now_ms);
-            if fetched.len() == limit || is_quiet {
+            // What is taken already need not wait for what is due.
+            if !fetched.is_empty() || is_quiet {
                 return Ok(fetched);
             }
             let busy = busy.to_vec();
-            self.ask(move |answer| Job::Claim { limit, busy, fetched, now_ms, answer }).await
+            self.ask(move |answer| Job::Claim { limit, busy, now_ms, answer }).await
         })
     }
 

@@ -1,5 +1,6 @@
 //! Keys under which messages may come again.
 
+use super::prepared::Db;
 use callboard::KEY_AGE_MS;
 use callboard::ports::{Once, OnceKey, Seen};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,7 +11,7 @@ fn unreadable(error: serde_json::Error) -> rusqlite::Error {
 }
 
 /// Remembers a key; false where it is remembered already.
-pub(super) fn remember(connection: &Connection, once: &Once, now_ms: i64) -> rusqlite::Result<bool> {
+pub(super) fn remember(connection: &Db<'_>, once: &Once, now_ms: i64) -> rusqlite::Result<bool> {
     let Once { key: OnceKey { tenant, principal, target, key }, input, answer } = once;
     let mut insert = connection.prepare_cached(
         "INSERT INTO kernel_once (tenant, principal, target, key, input, answer, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

@@ -1,6 +1,7 @@
 //! The operator's view: lists run on a reader thread, so that a long look holds up no commit.
 
 use super::connection::fault;
+use super::prepared::Db;
 use super::writer::Job;
 use super::{Sqlite, dead, outbox};
 use callboard::ports::{
@@ -72,9 +73,9 @@ impl Sqlite {
     /// Changes the kernel's tables in a transaction.
     pub(super) async fn change(
         &self,
-        change: impl FnOnce(&Connection) -> rusqlite::Result<u64> + Send + 'static,
+        change: impl FnOnce(&Db<'_>) -> rusqlite::Result<u64> + Send + 'static,
     ) -> Result<u64, Fault> {
-        let change = Box::new(move |connection: &Connection| change(connection).map_err(|error| fault(&error)));
+        let change = Box::new(move |connection: &Db<'_>| change(connection).map_err(|error| fault(&error)));
         self.ask(|answer| Job::Change { change, answer }).await
     }
 }

@@ -14,7 +14,8 @@ pub(super) type Look = Box<dyn FnOnce(&Connection) + Send>;
 
 /// Runs statements in one snapshot.
 pub(super) fn read_all(connection: &Connection, tenant: &Tenant, reads: &[Read]) -> rusqlite::Result<Vec<Rows>> {
-    let one = |read: &Read| run(connection, read.statement, tenant, &read.params).map(|ran| ran.rows);
+    let one =
+        |read: &Read| run(&mut *connection.prepare_cached(read.statement.sql)?, read.statement, tenant, &read.params);
     if let [read] = reads {
         return one(read).map(|rows| vec![rows]);
     }

@@ -2,7 +2,7 @@
 
 use callboard::{Datum, Rows, Statement, Tenant};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Error, ToSql};
+use rusqlite::{Error, ToSql};
 use std::sync::Arc;
 
 struct Bound<'a>(&'a Datum);
@@ -23,20 +23,13 @@ impl ToSql for Bound<'_> {
     }
 }
 
-/// Rows a statement gave, and how many rows it changed.
-pub(super) struct Ran {
-    pub(super) rows: Rows,
-    pub(super) changed: u64,
-}
-
-/// Runs a statement for a tenant.
+/// Runs a statement, prepared, for a tenant; gives its rows.
 pub(super) fn run(
-    connection: &Connection,
+    prepared: &mut rusqlite::Statement<'_>,
     statement: &Statement,
     tenant: &Tenant,
     params: &[Datum],
-) -> rusqlite::Result<Ran> {
-    let mut prepared = connection.prepare_cached(statement.sql)?;
+) -> rusqlite::Result<Rows> {
     for at in 1..=prepared.parameter_count() {
         let name = prepared.parameter_name(at).unwrap_or_default();
         if name == "$tenant" {
@@ -49,16 +42,17 @@ pub(super) fn run(
             param.ok_or_else(|| Error::InvalidParameterName(format!("{name} of statement {}", statement.name)))?;
         prepared.raw_bind_parameter(at, Bound(param))?;
     }
+    let width = prepared.column_count();
+    if width == 0 {
+        return prepared.raw_execute().map(|_| Rows::default());
+    }
     let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
-    let width = columns.len();
     let mut values = Vec::new();
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
         values.push((0..width).map(|at| row.get_ref(at).map(datum)).collect::<Result<Vec<_>, _>>()?);
     }
-    drop(rows);
-    let changed = if statement.writes.is_empty() { 0 } else { connection.changes() };
-    Ok(Ran { rows: Rows { columns, rows: values }, changed })
+    Ok(Rows { columns, rows: values })
 }
 
 fn datum(value: ValueRef<'_>) -> Datum {

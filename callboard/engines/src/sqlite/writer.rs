@@ -5,6 +5,7 @@ use super::connection::{fault, taken_back};
 use super::inbox::Inbox;
 use super::kernel::Kernel;
 use super::outbox;
+use super::prepared::Db;
 use super::reader::Look;
 use callboard::ports::{Commit, CommitError, Committed, Delivery, Entropy, Fate, Settle};
 use callboard::{Fault, Space};
@@ -14,7 +15,7 @@ use std::time::Instant;
 use tokio::sync::{Notify, oneshot};
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, Fault>>;
-pub(super) type Change = Box<dyn FnOnce(&Connection) -> Result<u64, Fault> + Send>;
+pub(super) type Change = Box<dyn FnOnce(&Db<'_>) -> Result<u64, Fault> + Send>;
 
 /// Something for the writer to do.
 pub(super) enum Job {
@@ -33,8 +34,6 @@ pub(super) enum Job {
     Claim {
         limit: usize,
         busy: Vec<String>,
-        /// What was taken already.
-        fetched: Vec<Delivery>,
         now_ms: i64,
         answer: Answer<Vec<Delivery>>,
     },
@@ -69,6 +68,13 @@ impl Job {
         matches!(self, Job::Commit(commit, _) if commit.is_passing)
     }
 
+    pub(super) fn as_commit(&self) -> Option<&Commit> {
+        match self {
+            Job::Commit(commit, _) => Some(commit),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_write(&self) -> bool {
         matches!(self, Job::Commit(..) | Job::Fail { .. } | Job::Change { .. })
     }
@@ -95,7 +101,7 @@ impl Writer {
         let thread = std::thread::Builder::new().name("records-write".into()).spawn(move || {
             let mut state = State {
                 kernel: Kernel::new(space, entropy, for_kernel.clone()),
-                connection,
+                db: Db::new(&connection),
                 changed,
                 ready: for_kernel,
                 synchronous,
@@ -131,8 +137,8 @@ impl Drop for Writer {
     }
 }
 
-struct State {
-    connection: Connection,
+struct State<'c> {
+    db: Db<'c>,
     kernel: Kernel,
     changed: Arc<Notify>,
     ready: Ready,
@@ -149,16 +155,15 @@ enum Done {
     Claim(Wish, Result<(), Fault>),
 }
 
-/// What somebody who claims has already, and waits for.
+/// What somebody waits for who claims.
 struct Wish {
     limit: usize,
     busy: Vec<String>,
-    fetched: Vec<Delivery>,
     now_ms: i64,
     answer: Answer<Vec<Delivery>>,
 }
 
-impl State {
+impl State<'_> {
     fn run(&mut self, inbox: &mut Inbox) {
         if inbox.has_writes() {
             self.write(inbox);
@@ -172,27 +177,30 @@ impl State {
 
     /// Begins, saves or ends, by a statement that is prepared once.
     fn control(&self, sql: &'static str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+        self.db.prepare_cached(sql)?.execute([]).map(drop)
     }
 
     fn write(&mut self, inbox: &mut Inbox) {
         let is_alone = inbox.is_lone();
-        // What only passes is written without waiting for the disk: the next group that waits takes it along, in order.
-        let is_passing = inbox.is_all_passing();
+        // What only passes, and comes alone, is written without waiting for the disk: the next group takes it along, in order.
+        let is_passing = inbox.is_lone_and_passing();
         let begun = self.wait_for_disk(!is_passing).and_then(|()| self.control("BEGIN IMMEDIATE"));
         let mut done = Vec::new();
         // Those who come while others are done already still get into the group.
-        while let Some(job) = inbox.next_write(done.len(), is_passing) {
+        while let Some(job) = inbox.next_write(done.len()) {
             match &begun {
+                Ok(()) if !is_alone && job.as_commit().is_some() => {
+                    done.extend(self.write_run(inbox.with_commits_behind(job)));
+                }
                 Ok(()) => done.extend(self.write_one(job, is_alone)),
                 Err(error) => refuse(job, fault(error)),
             }
             // Alone it is over; without a transaction there is nothing to go on with.
-            if is_alone || self.connection.is_autocommit() {
+            if is_alone || self.db.is_autocommit() {
                 break;
             }
         }
-        if begun.is_ok() && !is_alone && !self.connection.is_autocommit() {
+        if begun.is_ok() && !is_alone && !self.db.is_autocommit() {
             // One only: what it takes is noted once it is on the disk.
             done.extend(inbox.next_claim().and_then(|job| self.write_one(job, false)));
         }
@@ -213,7 +221,7 @@ impl State {
     fn wait_for_disk(&mut self, wants_disk: bool) -> rusqlite::Result<()> {
         if self.waits_for_disk != wants_disk {
             let level = if wants_disk { self.synchronous } else { "NORMAL" };
-            self.connection.pragma_update(None, "synchronous", level)?;
+            self.db.pragma_update(None, "synchronous", level)?;
             self.waits_for_disk = wants_disk;
         }
         Ok(())
@@ -221,13 +229,13 @@ impl State {
 
     /// Ends the transaction. Gives what those hear who thought that they were done.
     fn end(&self, is_alone: bool) -> Option<Fault> {
-        if self.connection.is_autocommit() {
+        if self.db.is_autocommit() {
             // A lone job that was refused has rolled back itself. From a group only the store takes back everything: where
             // the disk is full, for one.
             return (!is_alone).then(taken_back);
         }
         let error = self.control("COMMIT").err()?;
-        if !self.connection.is_autocommit() {
+        if !self.db.is_autocommit() {
             drop(self.control("ROLLBACK"));
         }
         Some(fault(&error))
@@ -237,7 +245,7 @@ impl State {
         match job {
             Job::Commit(commit, answer) => {
                 let (settle, now_ms) = (commit.settle, commit.now_ms);
-                let result = self.guarded(is_alone, |state| state.kernel.commit(&state.connection, *commit));
+                let result = self.guarded(is_alone, |state| state.kernel.commit(&state.db, &commit));
                 if let (Err(CommitError::Stale), Some(settle)) = (&result, settle) {
                     tracing::warn!(
                         message.lane = settle.lane,
@@ -245,32 +253,58 @@ impl State {
                         "a completion came too late"
                     );
                     // What it wanted is not applied either way; without the note only the count is short.
-                    drop(outbox::note_stale(&self.connection, settle, now_ms));
+                    drop(outbox::note_stale(&self.db, settle, now_ms));
                 }
                 Some(Done::Commit(answer, result, settle))
             }
             Job::Fail { settle, fate, now_ms, answer } => {
                 let result = self.guarded(is_alone, |state| {
-                    state.kernel.fail(&state.connection, settle, &fate, now_ms).map_err(|error| fault(&error))
+                    state.kernel.fail(&state.db, settle, &fate, now_ms).map_err(|error| fault(&error))
                 });
                 Some(Done::Fail(answer, result, settle))
             }
             Job::Change { change, answer } => {
-                let result = self.guarded(is_alone, |state| change(&state.connection));
+                let result = self.guarded(is_alone, |state| change(&state.db));
                 self.kernel.claims.changed();
                 Some(Done::Change(answer, result))
             }
             // Takes also what the group itself has put in line: nobody hears of it before it is on the disk.
-            Job::Claim { limit, busy, fetched, now_ms, answer } => {
+            Job::Claim { limit, busy, now_ms, answer } => {
                 let result = self.guarded(is_alone, |state| {
-                    let most = limit - fetched.len();
-                    let claimed = state.kernel.claim(&state.connection, most, &busy, &fetched, now_ms);
-                    claimed.map_err(|error| fault(&error))
+                    state.kernel.claim(&state.db, limit, &busy, now_ms).map_err(|error| fault(&error))
                 });
-                Some(Done::Claim(Wish { limit, busy, fetched, now_ms, answer }, result))
+                Some(Done::Claim(Wish { limit, busy, now_ms, answer }, result))
             }
             _ => None,
         }
+    }
+
+    /// Writes commits under one savepoint for all of them: one costs as much as a write. Where a commit fails, each gets its own
+    /// after all.
+    fn write_run(&mut self, run: Vec<Job>) -> Vec<Done> {
+        let together = self.guarded(false, |state| {
+            let commits = run.iter().filter_map(Job::as_commit);
+            commits.map(|commit| state.kernel.commit(&state.db, commit)).collect::<Result<Vec<_>, _>>()
+        });
+        match together {
+            Ok(committed) => {
+                let done = |(job, committed)| match job {
+                    Job::Commit(commit, answer) => Some(Done::Commit(answer, Ok(committed), commit.settle)),
+                    _ => None,
+                };
+                run.into_iter().zip(committed).filter_map(done).collect()
+            }
+            Err(_) => run.into_iter().filter_map(|job| self.write_again(job)).collect(),
+        }
+    }
+
+    /// Writes a job of a run that was taken back, unless the store took back the whole group.
+    fn write_again(&mut self, job: Job) -> Option<Done> {
+        if self.db.is_autocommit() {
+            refuse(job, taken_back());
+            return None;
+        }
+        self.write_one(job, false)
     }
 
     /// Runs a job so that a failure of it leaves nothing behind and does not touch the others of the group.
@@ -327,10 +361,10 @@ impl State {
         }
     }
 
-    /// Answers who claims: what was fetched before, and what is taken now.
+    /// Answers who claims.
     fn hand_out(&mut self, wish: Wish, result: Result<(), Fault>) {
-        let Wish { limit, busy, mut fetched, now_ms, answer } = wish;
-        fetched.extend(self.ready.fetch(limit - fetched.len(), &busy, now_ms).0);
+        let Wish { limit, busy, now_ms, answer } = wish;
+        let (fetched, _) = self.ready.fetch(limit, &busy, now_ms);
         let result = match result {
             Err(fault) if fetched.is_empty() => Err(fault),
             _ => Ok(fetched),
@@ -341,23 +375,23 @@ impl State {
     }
 
     fn claim_alone(&mut self, job: Job) {
-        if let Job::Claim { limit, busy, fetched, now_ms, answer } = job {
-            let claimed = self.claim(limit - fetched.len(), &busy, &fetched, now_ms).map_err(|error| fault(&error));
-            self.hand_out(Wish { limit, busy, fetched, now_ms, answer }, claimed);
+        if let Job::Claim { limit, busy, now_ms, answer } = job {
+            let claimed = self.claim(limit, &busy, now_ms).map_err(|error| fault(&error));
+            self.hand_out(Wish { limit, busy, now_ms, answer }, claimed);
         }
     }
 
     /// Takes messages and counts their attempts. Nobody waits for the disk here: a count need only outlive this process, and the
     /// next commit takes it along.
-    fn claim(&mut self, limit: usize, busy: &[String], fetched: &[Delivery], now_ms: i64) -> rusqlite::Result<()> {
-        if !self.kernel.has_due(&self.connection, busy, now_ms)? {
+    fn claim(&mut self, limit: usize, busy: &[String], now_ms: i64) -> rusqlite::Result<()> {
+        if !self.kernel.has_due(&self.db, busy, now_ms)? {
             return Ok(());
         }
         self.wait_for_disk(false)?;
         self.control("BEGIN IMMEDIATE")?;
-        let claimed = self.kernel.claim(&self.connection, limit, busy, fetched, now_ms);
+        let claimed = self.kernel.claim(&self.db, limit, busy, now_ms);
         let ended = self.control(if claimed.is_ok() { "COMMIT" } else { "ROLLBACK" });
-        if !self.connection.is_autocommit() {
+        if !self.db.is_autocommit() {
             drop(self.control("ROLLBACK"));
         }
         match claimed.is_ok() && ended.is_ok() {
@@ -370,7 +404,7 @@ impl State {
     fn read(&mut self, job: Job) {
         match job {
             Job::NextDue { busy, answer } => {
-                drop(answer.send(self.kernel.next_due(&self.connection, &busy).map_err(|error| fault(&error))));
+                drop(answer.send(self.kernel.next_due(&self.db, &busy).map_err(|error| fault(&error))));
             }
             Job::Lost { claims, answer } => {
                 drop(answer.send(Ok(claims.into_iter().filter(|claim| !self.kernel.claims.has(*claim)).collect())));
@@ -378,11 +412,9 @@ impl State {
             Job::InFlight { targets, answer } => {
                 drop(answer.send(Ok(targets.iter().map(|target| self.kernel.claims.in_work(target)).collect())));
             }
-            Job::Look(look) => look(&self.connection),
-            Job::Plan { sql, answer } => {
-                drop(answer.send(texts(&self.connection, &format!("EXPLAIN QUERY PLAN {sql}"), 3)))
-            }
-            Job::Inspect { sql, answer } => drop(answer.send(texts(&self.connection, sql, 0))),
+            Job::Look(look) => look(&self.db),
+            Job::Plan { sql, answer } => drop(answer.send(texts(&self.db, &format!("EXPLAIN QUERY PLAN {sql}"), 3))),
+            Job::Inspect { sql, answer } => drop(answer.send(texts(&self.db, sql, 0))),
             Job::Commit(..) | Job::Fail { .. } | Job::Change { .. } | Job::Claim { .. } => {}
         }
     }

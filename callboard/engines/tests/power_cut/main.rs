@@ -11,6 +11,7 @@ use callboard::{
 };
 use callboard_engines::blobs::LocalBlobs;
 use callboard_engines::clock::ManualClock;
+use callboard_engines::delivery;
 use callboard_engines::entropy::SeededEntropy;
 use callboard_engines::live::LocalLive;
 use callboard_engines::machine::LocalMachine;
@@ -26,6 +27,7 @@ const SEEDS: u64 = 24;
 
 static ADD: Statement =
     Statement::write("add", &["line"], "INSERT INTO line (tenant, id, text) VALUES ($tenant, $1, $2)");
+static ECHO: Statement = Statement::write("echo", &["echo"], "INSERT INTO echo (tenant, line) VALUES ($tenant, $1)");
 
 async fn add(env: Env, _: Msg<Empty>) -> Result<Reply<Id>, Fault> {
     let id = env.id();
@@ -34,20 +36,22 @@ async fn add(env: Env, _: Msg<Empty>) -> Result<Reply<Id>, Fault> {
     Ok(reply.emit(event("added"), line, json!({"id": id})))
 }
 
-async fn heard(_: Env, _: Msg<Empty>) -> Result<Reply<()>, Fault> {
-    Ok(Reply::nothing())
+/// Nobody waits for it, so alone it does not wait for the disk.
+async fn heard(msg: Msg<Empty>) -> Result<Reply, Fault> {
+    Ok(Reply::nothing().write(ECHO.with(params![msg.uri.to_string()])))
 }
 
 fn diary() -> Service {
     Service::new("diary")
         .on(Kind::Post, "/lines", add, Who::Anyone, Stranger::Denied)
         .on(event("added"), "/lines/{id}", heard, Who::Anyone, Stranger::Denied)
-        .tenants_tables(&["line"])
+        .tenants_tables(&["line", "echo"])
         .migration(
             "0001_line",
-            "CREATE TABLE line (tenant TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT;",
+            "CREATE TABLE line (tenant TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT;
+             CREATE TABLE echo (tenant TEXT NOT NULL, line TEXT NOT NULL) STRICT;",
         )
-        .statements(&[&ADD])
+        .statements(&[&ADD, &ECHO])
 }
 
 /// Whether a commit waits until the disk has it.
@@ -94,7 +98,10 @@ async fn write_until_dark(host: &Host, folder: &Path) -> HashSet<String> {
             acknowledged
         })
     });
-    let written = futures_util::future::join_all(writers).await;
+    let mut written = Vec::new();
+    let all_written = async { written = futures_util::future::join_all(writers).await };
+    // What they say is heard meanwhile.
+    delivery::run(host.clone(), all_written).await;
     written.into_iter().flat_map(|it| it.expect("a writer ends")).collect()
 }
 
@@ -108,7 +115,7 @@ async fn lost(acknowledge: Acknowledge, seed: u64) -> usize {
     let acknowledged = write_until_dark(&running, before.path()).await;
     lossy::salvage(before.path(), after.path());
     drop(running);
-    let (_again, records) = host(after.path(), Acknowledge::Synced).await;
+    let (again, records) = host(after.path(), Acknowledge::Synced).await;
     assert_eq!(records.inspect("PRAGMA integrity_check").await.expect("an answer"), ["ok"], "seed {seed}");
     let halves = records
         .inspect(
@@ -118,6 +125,9 @@ async fn lost(acknowledge: Acknowledge, seed: u64) -> usize {
         .await
         .expect("an answer");
     assert_eq!(halves, [""; 0], "a line without its event, seed {seed}");
+    delivery::drain(&again).await.expect("what was not settled is delivered again");
+    let unheard = "SELECT id FROM line WHERE (SELECT count(*) FROM echo WHERE echo.line = '/lines/' || line.id) <> 1";
+    assert_eq!(records.inspect(unheard).await.expect("an answer"), [""; 0], "a line not heard once, seed {seed}");
     let there: HashSet<String> = records.inspect("SELECT id FROM line").await.expect("an answer").into_iter().collect();
     acknowledged.difference(&there).count()
 }
