@@ -42,6 +42,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+// Messages are made in one thread and dropped in another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     if let Some(code) = callboard_hosts::sandbox::enter() {
         return code;

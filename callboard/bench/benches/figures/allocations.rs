@@ -1,6 +1,7 @@
 //! An allocator that counts while it is told to: how often memory is taken, and how much.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use mimalloc::MiMalloc;
+use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 static IS_COUNTING: AtomicBool = AtomicBool::new(false);
@@ -20,29 +21,29 @@ fn count(size_bytes: usize) {
 }
 
 #[expect(unsafe_code, reason = "an allocator can be written in no other way; this one only counts and hands on")]
-// SAFETY: every call goes to the system's allocator with the arguments it came with.
+// SAFETY: every call goes to the allocator of the product with the arguments it came with.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
-        // SAFETY: the caller keeps the promises that `System` asks for.
-        unsafe { System.alloc(layout) }
+        // SAFETY: the caller keeps the promises that `MiMalloc` asks for.
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
         // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { MiMalloc.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size_bytes: usize) -> *mut u8 {
         count(size_bytes);
         // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size_bytes) }
+        unsafe { MiMalloc.realloc(pointer, layout, size_bytes) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { MiMalloc.dealloc(pointer, layout) }
     }
 }
 
