@@ -42,13 +42,34 @@ impl From<Unready> for Trouble {
     }
 }
 
-/// Commits, again where the store says that it may well go through then.
+/// Commits, again where the store says that it may well go through then. What was settled already is stale, whatever else is wrong
+/// with it: that it was done before may be what is wrong.
 pub(super) async fn run(open: &Open, commit: Commit) -> Result<Committed, CommitError> {
+    let error = match run_attempts(open, &commit).await {
+        Err(Ended::Refused(error)) => error,
+        Err(Ended::Unknown(fault)) => return Err(fault.into()),
+        Ok(committed) => return Ok(committed),
+    };
+    match commit.settle {
+        Some(settle) if !matches!(error, CommitError::Stale) && is_stale(open, settle).await => Err(CommitError::Stale),
+        _ => Err(error),
+    }
+}
+
+/// Why a commit did not go through.
+enum Ended {
+    /// Nothing was changed.
+    Refused(CommitError),
+    /// Nobody knows.
+    Unknown(Fault),
+}
+
+async fn run_attempts(open: &Open, commit: &Commit) -> Result<Committed, Ended> {
     for attempt in 1.. {
-        let error = match attempt_once(open, &commit).await {
+        let error = match attempt_once(open, commit).await {
             Ok(committed) => return Ok(committed),
-            Err(Trouble::Said(said)) => return Err(said),
-            Err(Trouble::Unknown(error)) => return Err(unknown(&error).into()),
+            Err(Trouble::Said(said)) => return Err(Ended::Refused(said)),
+            Err(Trouble::Unknown(error)) => return Err(Ended::Unknown(unknown(&error))),
             Err(Trouble::Store(error, _)) if attempt < ATTEMPTS_MAX && (is_contended(&error) || is_gone(&error)) => {
                 tracing::debug!(attempt, %error, "a commit is run again");
                 continue;
@@ -60,9 +81,17 @@ pub(super) async fn run(open: &Open, commit: Commit) -> Result<Committed, Commit
                 fault.detail(detail)
             }
         };
-        return Err(error.into());
+        return Err(Ended::Refused(error.into()));
     }
-    Err(Fault::bug("a commit was never run").into())
+    Err(Ended::Refused(Fault::bug("a commit was never run").into()))
+}
+
+/// Whether a message is not there any more, or somebody else's by now. Who cannot be asked has not said so.
+async fn is_stale(open: &Open, settle: Settle) -> bool {
+    let Settle { lane, seq, epoch } = settle;
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM kernel_lane WHERE lane = $1 AND head = $2 AND epoch = $3)";
+    let rows = open.rows(sql, &[&lane, &seq, &epoch]).await;
+    rows.is_ok_and(|rows| rows.first().is_some_and(|row| row.get(0)))
 }
 
 async fn attempt_once(open: &Open, commit: &Commit) -> Result<Committed, Trouble> {

@@ -1,7 +1,7 @@
 //! The kernel's own calls: claim, renew, what becomes of a failure, the event log and what is swept from it.
 
 use super::fault::fault;
-use super::{Known, Postgres};
+use super::{Known, Open, Postgres};
 use callboard::ports::{DeadReason, Delivery, Envelope, Fate, LogPart, OnceKey, Retention, Seen, Settle, TARGET_MAX};
 use callboard::{Fault, KEY_AGE_MS};
 use std::collections::HashMap;
@@ -244,13 +244,7 @@ impl Postgres {
 
     /// Runs a statement of the kernel in a transaction of its own.
     pub(super) async fn rows(&self, sql: &str, params: Known<'_>) -> Result<Vec<Row>, Fault> {
-        let mut lease = self.opened()?.pool.lease().await?;
-        let session = lease.session();
-        let call = session.prepare(sql).await.map_err(|error| fault(&error))?;
-        let rows = session.query(&call, params).await;
-        // A statement on its own leaves nothing open, whether it failed or not.
-        lease.give_back();
-        rows.map_err(|error| fault(&error))
+        self.opened()?.rows(sql, params).await
     }
 
     async fn execute(&self, sql: &str, params: Known<'_>) -> Result<u64, Fault> {
@@ -260,6 +254,18 @@ impl Postgres {
         let count = session.execute(&call, params).await;
         lease.give_back();
         count.map_err(|error| fault(&error))
+    }
+}
+
+impl Open {
+    pub(super) async fn rows(&self, sql: &str, params: Known<'_>) -> Result<Vec<Row>, Fault> {
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session();
+        let call = session.prepare(sql).await.map_err(|error| fault(&error))?;
+        let rows = session.query(&call, params).await;
+        // A statement on its own leaves nothing open, whether it failed or not.
+        lease.give_back();
+        rows.map_err(|error| fault(&error))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Lanes: order, claims, leases, the log.
 
-use crate::stage::{Engine, NOW_MS, Stage, commit, envelope, id, message, number, settle_on};
-use callboard::ports::{Commit, CommitError, DeadReason, Fate, Outgoing, Records, Retention, TARGET_MAX};
-use callboard::{Effects, Id, event};
+use crate::once::key;
+use crate::stage::{Engine, MAKE, NOW_MS, Stage, TAKE, commit, envelope, id, message, number, settle_on};
+use callboard::ports::{Commit, CommitError, DeadReason, Fate, Once, Outgoing, Records, Retention, TARGET_MAX};
+use callboard::{Effects, Fault, Id, event, params};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,6 +74,37 @@ pub(crate) async fn what_is_settled_twice_is_stale_and_changes_nothing(engine: E
     stage.settle(again.settle, "then").await.expect("settled");
     assert_eq!(stage.lines().await, ["once", "then"]);
     assert_eq!(stage.records.operations().stale().await, Ok(2));
+}
+
+/// That it was done before is often what is wrong with it: a row is there already, or a stock is used up.
+pub(crate) async fn what_is_settled_twice_is_stale_whatever_else_is_wrong(engine: Engine) {
+    let stage = Stage::new(engine).await;
+    stage.send("shop sent", "a", number(1)).await;
+    stage.send("shop sent", "a", number(2)).await;
+    let taken = stage.claim(1).await.remove(0);
+    let make = || Effects::from(MAKE.with(params!["tea", 1_i64]));
+    let refused = || Fault::conflict("short", "there is none left");
+    let take = || Effects::from(TAKE.with(params!["tea"]).expect(1..=1, refused()));
+    let once = || Some(Once { key: key("k"), input: "hash".to_owned(), answer: None });
+    let with = |effects, settle| Commit { settle: Some(settle), ..commit(effects) };
+    stage
+        .records
+        .commit(Commit { once: once(), ..with(make().write(TAKE.with(params!["tea"])), taken.settle) })
+        .await
+        .expect("settled");
+    let next = stage.claim(1).await.remove(0);
+    for (what, effects, once) in [
+        ("a row that is there", make(), None),
+        ("a stock that is used up", take(), None),
+        ("one to be read again", Effects::from(TAKE.with(params!["tea"]).expect_or_retry(1..=1)), None),
+        ("a key that was seen", Effects::new(), once()),
+    ] {
+        let late = stage.records.commit(Commit { once: once.clone(), ..with(effects.clone(), taken.settle) }).await;
+        assert!(matches!(late, Err(CommitError::Stale)), "{what}: {late:?}");
+        let held = stage.records.commit(Commit { once, ..with(effects, next.settle) }).await;
+        assert!(!matches!(held, Ok(_) | Err(CommitError::Stale)), "{what}, of whoever has it: {held:?}");
+    }
+    stage.settle(next.settle, "done").await.expect("whoever has it has it still");
 }
 
 pub(crate) async fn targets_take_turns(engine: Engine) {

@@ -43,6 +43,7 @@ on_both_engines! {
     lanes::messages_of_one_key_keep_their_order_among_competing_consumers,
     lanes::a_lane_is_taken_by_one_at_a_time,
     lanes::what_is_settled_twice_is_stale_and_changes_nothing,
+    lanes::what_is_settled_twice_is_stale_whatever_else_is_wrong,
     lanes::targets_take_turns,
     lanes::a_busy_target_is_left_alone,
     lanes::attempts_are_counted_when_they_begin,

@@ -6,7 +6,7 @@ use callboard::{Effects, KEY_AGE_MS, Tenant, params};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-fn key(text: &str) -> OnceKey {
+pub(crate) fn key(text: &str) -> OnceKey {
     let (principal, target) = ("person ann".to_owned(), "shop post /boxes/{name}/take".to_owned());
     OnceKey { tenant: Tenant::new("demo"), principal, target, key: text.to_owned() }
 }
