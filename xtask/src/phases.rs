@@ -207,9 +207,8 @@ fn run_tests_on_postgres(project: &Project, output: &Output) -> Result<(), Strin
     process::run(with_binary(project, &mut command), output)
 }
 
-/// Tests about records that are files, and about AWS's events, whose normaliser meets no records; the binary as a function is
-/// played on PostgreSQL by journeys.
-const ON_FILES_ONLY: [&str; 3] = ["disk::", "full::", "lambda::"];
+/// Tests about records that are files.
+const ON_FILES_ONLY: [&str; 2] = ["disk::", "full::"];
 /// Tests about records that several processes share.
 const ON_POSTGRES_ONLY: [&str; 2] = ["functions::", "nodes::"];
 /// The test that restarts the server.

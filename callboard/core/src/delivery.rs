@@ -166,8 +166,7 @@ impl Host {
             let at_ms = now_ms.saturating_add(i64::try_from(self.pause_ms(delivery.attempt)).unwrap_or(i64::MAX));
             Fate::Retry { at_ms }
         } else {
-            let reason = DeadReason { code: fault.code.to_owned(), message: fault.message.clone() };
-            Fate::Bury { reason, hold }
+            Fate::Bury { reason: DeadReason::of(fault), hold }
         };
         self.inner.ports.records.fail(delivery.settle, fate, now_ms).await
     }

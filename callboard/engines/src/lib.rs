@@ -14,3 +14,20 @@ pub mod postgres;
 pub mod recordings;
 pub mod sqlite;
 pub mod wakes;
+
+use callboard::Fault;
+
+/// Most bytes of the texts of one row that are in the same index: PostgreSQL keeps no longer ones, and records are alike on every
+/// engine.
+pub const INDEXED_BYTES_MAX: usize = 2000;
+
+/// What records say to a text with the character NUL.
+fn unstorable() -> Fault {
+    Fault::bad_input("text.unstorable", "a text holds the character NUL; leave it out")
+}
+
+/// What records say to texts that are too long to be found by.
+fn too_long() -> Fault {
+    let message = format!("a text that rows are found by is too long; use at most {INDEXED_BYTES_MAX} bytes");
+    Fault::bad_input("text.too_long", message)
+}

@@ -304,3 +304,25 @@ async fn an_event_on_a_uri_that_nobody_bound_is_in_the_log_and_waits_nowhere() {
     assert_eq!(bench.inspect("SELECT type FROM kernel_event").await, ["unheard"]);
     assert!(Uri::parse("/boxes/tea").is_ok() && letters(&bench).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_reason_may_repeat_what_records_cannot_keep() {
+    let file = |_: Env, msg: Msg<Value>| async move {
+        let text = msg.data["text"].as_str().unwrap_or_default();
+        Err::<Reply, Fault>(Fault::bad_input("desk.torn", format!("nobody can read `{text}`")))
+    };
+    let desk = Service::new("desk").on(Kind::Post, "/letters/{box}", write, Who::Anyone, Stranger::Denied).on(
+        event("letter"),
+        "/letters/{box}",
+        file,
+        Who::Services,
+        Stranger::NotFound,
+    );
+    let bench = Bench::new(vec![desk]).await;
+    send(&bench, "a", "a\0b").await;
+    bench.settle().await;
+    let dead = letters(&bench).await;
+    let told: Vec<_> = dead.iter().map(|letter| (&*letter.reason.message, &letter.envelope.data)).collect();
+    assert_eq!(told, [("nobody can read `a\u{FFFD}b`", &json!({"text": "a\0b"}))]);
+    assert_eq!(redrive(&bench, DeadFilter::default(), 0).await, 1);
+}

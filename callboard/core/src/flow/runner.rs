@@ -225,8 +225,7 @@ impl Host {
             let fate = Fate::Retry { at_ms: now_ms.saturating_add(pause_ms) };
             return records.fail(delivery.settle, fate, now_ms).await;
         }
-        let reason = DeadReason { code: fault.code.to_owned(), message: fault.message.clone() };
-        records.fail(delivery.settle, Fate::Bury { reason, hold: false }, now_ms).await
+        records.fail(delivery.settle, Fate::Bury { reason: DeadReason::of(fault), hold: false }, now_ms).await
     }
 
     async fn park(&self, service: usize, head: &Arc<Head>, run: Id, event: FlowEvent) -> Result<(), Fault> {

@@ -68,6 +68,13 @@ pub struct DeadReason {
     pub message: String,
 }
 
+impl DeadReason {
+    /// What a fault says. A message may repeat what somebody sent, and records keep no NUL.
+    pub(crate) fn of(fault: &Fault) -> Self {
+        Self { code: fault.code.to_owned(), message: fault.message.replace('\0', "\u{FFFD}") }
+    }
+}
+
 /// A message that was given up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetter {

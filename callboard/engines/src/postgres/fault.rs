@@ -1,5 +1,7 @@
 //! What an error of PostgreSQL means to a caller.
 
+use super::schema::KEY_LIMIT;
+use crate::{too_long, unstorable};
 use callboard::Fault;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -18,8 +20,9 @@ pub(super) fn fault(error: &Error) -> Fault {
                 .detail(detail)
         }
         Some(code) if *code == SqlState::CHARACTER_NOT_IN_REPERTOIRE || *code == SqlState::UNTRANSLATABLE_CHARACTER => {
-            Fault::bad_input("text.unstorable", "a text holds the character NUL; leave it out").detail(detail)
+            unstorable().detail(detail)
         }
+        Some(code) if *code == SqlState::PROGRAM_LIMIT_EXCEEDED || is_key_limit(error) => too_long().detail(detail),
         _ if is_gone(error) || is_overrun(error) => unavailable().detail(detail),
         _ => Fault::bug(format!("PostgreSQL: {detail}")),
     }
@@ -28,6 +31,12 @@ pub(super) fn fault(error: &Error) -> Fault {
 /// The server cannot be reached.
 pub(super) fn unavailable() -> Fault {
     Fault::unavailable("records.unavailable", "the records cannot be reached; nothing was changed, try again later")
+}
+
+/// All connections were in use for too long.
+pub(super) fn overrun() -> Fault {
+    let message = "the records have too much to do; nothing was changed, try again later";
+    Fault::unavailable("records.unavailable", message).detail("all connections are in use")
 }
 
 /// The server went away while it was committing.
@@ -57,6 +66,11 @@ pub(super) fn is_contended(error: &Error) -> bool {
     error.code().is_some_and(|code| {
         *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED || is_taken(code)
     })
+}
+
+/// Whether the texts of an index are longer than the other engine lets them be.
+fn is_key_limit(error: &Error) -> bool {
+    error.as_db_error().and_then(|error| error.constraint()) == Some(KEY_LIMIT)
 }
 
 fn is_overrun(error: &Error) -> bool {

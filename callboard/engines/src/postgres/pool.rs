@@ -1,6 +1,6 @@
 //! Connections: a few, each with its prepared statements, made when they are needed and after a failure not at once again.
 
-use super::fault::{detail, unavailable};
+use super::fault::{detail, overrun, unavailable};
 use super::sql::{literal, quoted};
 use callboard::Fault;
 use std::collections::HashMap;
@@ -141,7 +141,7 @@ impl Pool {
     /// A connection that nobody else uses.
     pub(super) async fn lease(&self) -> Result<Lease<'_>, Fault> {
         let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
-        let place = place.map_err(|_| unavailable().detail("all connections are in use"))?;
+        let place = place.map_err(|_| overrun())?;
         let place = place.map_err(|_| unavailable())?;
         let session = match self.take_idle() {
             Some(session) => session,

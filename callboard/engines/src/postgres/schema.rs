@@ -7,6 +7,7 @@ use super::fault::{detail, fault};
 use super::pool::Target;
 use super::sql::{literal, quoted, translate};
 use super::value::READABLE;
+use crate::INDEXED_BYTES_MAX;
 use callboard::{Fault, Service, Space, Statement};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,8 +15,13 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Transaction};
 
 /// The kernel's own schema, in order.
-const KERNEL: &[(&str, &str)] =
-    &[("0001_kernel", include_str!("kernel.sql")), ("0002_kernel", include_str!("kernel_2.sql"))];
+const KERNEL: &[(&str, &str)] = &[
+    ("0001_kernel", include_str!("kernel.sql")),
+    ("0002_kernel", include_str!("kernel_2.sql")),
+    ("0003_kernel", include_str!("kernel_3.sql")),
+];
+/// Name of the constraint of every table that its indexes can keep its texts.
+pub(super) const KEY_LIMIT: &str = "callboard_keys";
 const MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS kernel_migration (
     service text COLLATE \"C\" NOT NULL, name text COLLATE \"C\" NOT NULL, sql text NOT NULL, applied_ms bigint NOT NULL,
     PRIMARY KEY (service, name))";
@@ -96,7 +102,36 @@ async fn migrate_service(step: &Transaction<'_>, service: &Service, done: &Appli
             has_changed = true;
         }
     }
-    if has_changed { protect(step, service).await } else { Ok(()) }
+    if has_changed {
+        protect(step, service).await?;
+    }
+    limit_keys(step, service, has_changed).await.map_err(|error| fault(&error))
+}
+
+/// Has tables refuse texts that are too long for an index, as the other engine does, whatever would fit when it is compressed.
+async fn limit_keys(step: &Transaction<'_>, service: &Service, has_changed: bool) -> Result<(), Error> {
+    let names: Vec<&str> = service.tables.iter().map(|table| table.name).collect();
+    let indexes = "SELECT i.indrelid, string_agg(format('coalesce(octet_length(%I), 0)', a.attname), ' + ') AS length
+                   FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+                   WHERE a.atttypid IN ('text'::regtype, 'bytea'::regtype) GROUP BY i.indrelid, i.indexrelid";
+    let sql = format!(
+        "SELECT c.relname::text, format('greatest(%s) <= {INDEXED_BYTES_MAX}', string_agg(i.length, ', '))
+         FROM ({indexes}) i JOIN pg_class c ON c.oid = i.indrelid
+         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1)
+           AND ($2 OR NOT EXISTS (SELECT 1 FROM pg_constraint n WHERE n.conrelid = c.oid AND n.conname = $3))
+         GROUP BY c.relname"
+    );
+    let rows = step.query(&sql, &[&names, &has_changed, &KEY_LIMIT]).await?;
+    let limit = |row: &tokio_postgres::Row| {
+        let (table, check): (&str, &str) = (row.get(0), row.get(1));
+        let table = quoted(table);
+        // What is there already was kept, so nobody need read it.
+        format!(
+            "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {KEY_LIMIT},
+               ADD CONSTRAINT {KEY_LIMIT} CHECK ({check}) NOT VALID;"
+        )
+    };
+    step.batch_execute(&rows.iter().map(limit).collect::<String>()).await
 }
 
 async fn relations(step: &Transaction<'_>) -> Result<BTreeSet<String>, Error> {

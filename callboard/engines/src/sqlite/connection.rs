@@ -1,5 +1,8 @@
 //! Opening a connection, and what its errors mean to a caller.
 
+use super::keys::TOO_LONG;
+use super::statement::Unstorable;
+use crate::{too_long, unstorable};
 use callboard::Fault;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
@@ -34,6 +37,11 @@ pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, F
 
 /// What an error of SQLite means to a caller.
 pub(super) fn fault(error: &Error) -> Fault {
+    match error {
+        Error::ToSqlConversionFailure(why) if why.is::<Unstorable>() => return unstorable(),
+        Error::SqliteFailure(_, Some(message)) if message == TOO_LONG => return too_long(),
+        _ => {}
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
             Fault::unavailable("disk.full", "the disk is full; nothing was changed, free some space and try again")

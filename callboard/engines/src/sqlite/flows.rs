@@ -3,6 +3,7 @@
 use super::connection::fault;
 use super::kernel::Kernel;
 use super::prepared::Db;
+use super::statement::check_texts;
 use callboard::flow::{self, Applied, FlowMove, Queue, Stored, Subject};
 use callboard::ports::{Commit, CommitError, Outgoing};
 use rusqlite::{OptionalExtension, params};
@@ -31,6 +32,9 @@ fn find(connection: &Db<'_>, commit: &Commit, subject: Subject<'_>) -> rusqlite:
             .prepare_cached("SELECT state, version FROM kernel_flow WHERE run = ?1")?
             .query_row([id.to_string()], stored)
             .optional(),
+        Subject::Key { key, .. } | Subject::Turn { entity: key, .. } if key.contains('\0') => {
+            check_texts(&[key]).map(|()| None)
+        }
         Subject::Key { flow, key } => connection
             .prepare_cached("SELECT state, version FROM kernel_flow WHERE tenant = ?1 AND flow = ?2 AND key = ?3")?
             .query_row(params![commit.head.tenant.as_str(), flow, key], stored)

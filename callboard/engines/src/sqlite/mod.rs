@@ -9,6 +9,7 @@ mod dead;
 mod flows;
 mod inbox;
 mod kernel;
+mod keys;
 mod once;
 mod operations;
 mod outbox;
@@ -120,6 +121,7 @@ impl Records for Sqlite {
                 set.map_err(|error| connection::fault(&error))?;
                 schema::migrate(&mut connection, &for_writer)?;
                 schema::check(&mut connection, &for_writer)?;
+                keys::limit(&connection, &for_writer)?;
                 kernel::give_all_back(&connection).map_err(|error| connection::fault(&error))?;
                 let readers = match &options.file {
                     Some(file) => Some(Readers::start(file, options.readers.max(1))?),

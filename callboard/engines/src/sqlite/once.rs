@@ -1,6 +1,7 @@
 //! Keys under which messages may come again.
 
 use super::prepared::Db;
+use super::statement;
 use callboard::KEY_AGE_MS;
 use callboard::ports::{Once, OnceKey, Seen};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,6 +14,7 @@ fn unreadable(error: serde_json::Error) -> rusqlite::Error {
 /// Remembers a key; false where it is remembered already.
 pub(super) fn remember(connection: &Db<'_>, once: &Once, now_ms: i64) -> rusqlite::Result<bool> {
     let Once { key: OnceKey { tenant, principal, target, key }, input, answer } = once;
+    statement::check_texts(&[principal, target, key])?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO kernel_once (tenant, principal, target, key, input, answer, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (tenant, principal, target, key) DO UPDATE
@@ -27,6 +29,7 @@ pub(super) fn remember(connection: &Db<'_>, once: &Once, now_ms: i64) -> rusqlit
 /// What is remembered under a key.
 pub(super) fn seen(connection: &Connection, key: &OnceKey, since_ms: i64) -> rusqlite::Result<Option<Seen>> {
     let OnceKey { tenant, principal, target, key } = key;
+    statement::check_texts(&[principal, target, key])?;
     let mut select = connection.prepare_cached(
         "SELECT input, answer FROM kernel_once
          WHERE tenant = ?1 AND principal = ?2 AND target = ?3 AND key = ?4 AND at_ms >= ?5",

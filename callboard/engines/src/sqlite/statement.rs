@@ -3,12 +3,38 @@
 use callboard::{Datum, Rows, Statement, Tenant};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Error, ToSql};
+use std::fmt;
 use std::sync::Arc;
+
+/// A text with the character NUL, which the other engine cannot keep.
+#[derive(Debug)]
+pub(super) struct Unstorable;
+
+impl fmt::Display for Unstorable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text holds the character NUL")
+    }
+}
+
+impl std::error::Error for Unstorable {}
+
+/// Refuses texts with the character NUL.
+pub(super) fn check_texts<T: AsRef<str>>(texts: &[T]) -> rusqlite::Result<()> {
+    match texts.iter().any(|text| text.as_ref().contains('\0')) {
+        true => Err(Error::ToSqlConversionFailure(Unstorable.into())),
+        false => Ok(()),
+    }
+}
 
 struct Bound<'a>(&'a Datum);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self.0 {
+            Datum::Text(value) => check_texts(&[value])?,
+            Datum::List(values) => check_texts(values)?,
+            _ => {}
+        }
         Ok(match self.0 {
             Datum::Null => ToSqlOutput::Owned(Value::Null),
             Datum::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),

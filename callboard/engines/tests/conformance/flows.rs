@@ -7,10 +7,10 @@ use callboard::{Effects, FlowMove, Principal, Tenant, params};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-fn start(input: Value) -> Commit {
+pub(crate) fn start(key: &str, input: Value) -> Commit {
     // As it was stored by the first version, so that what is not said has its default.
     let run: Run = serde_json::from_value(json!({
-        "id": id(), "service": "shop", "flow": "parcel", "hash": service().flows[0].hash(), "tenant": "demo", "key": "tea",
+        "id": id(), "service": "shop", "flow": "parcel", "hash": service().flows[0].hash(), "tenant": "demo", "key": key,
         "principal": Principal::Nobody, "correlation": id(), "input": input, "status": Status::Running, "reason": null,
         "steps": [],
     }))
@@ -27,20 +27,20 @@ pub(crate) async fn a_run_is_started_once(engine: Engine) {
     let other = stage.another().await;
     let at_once = join_all((0..8).map(|at| {
         let records = if at % 2 == 0 { &stage.records } else { &other };
-        records.commit(start(json!("input")))
+        records.commit(start("tea", json!("input")))
     }));
     for started in at_once.await {
         started.expect("started, or there already");
     }
     assert_eq!(runs(&stage, RunFilter::default()).await.len(), 1);
     assert_eq!(stage.claim(10).await.len(), 1, "its first step is to be done once");
-    let error = stage.records.commit(start(json!("another"))).await.expect_err("the key is taken");
+    let error = stage.records.commit(start("tea", json!("another"))).await.expect_err("the key is taken");
     assert!(matches!(&error, CommitError::Refused(fault) if fault.code == "flow.started"), "{error:?}");
 }
 
 pub(crate) async fn a_run_is_known_with_what_happened_to_it(engine: Engine) {
     let stage = Stage::new(engine).await;
-    stage.records.commit(start(json!("input"))).await.expect("started");
+    stage.records.commit(start("tea", json!("input"))).await.expect("started");
     let run = runs(&stage, RunFilter { key: Some("tea".into()), ..RunFilter::default() }).await.remove(0);
     assert_eq!((run.status, run.started_ms), (Status::Running, NOW_MS));
     let step = stage.claim(1).await.remove(0);
@@ -64,7 +64,7 @@ pub(crate) async fn a_run_is_known_with_what_happened_to_it(engine: Engine) {
 
 pub(crate) async fn an_answer_that_does_not_fit_leaves_its_message_in_hand(engine: Engine) {
     let stage = Stage::new(engine).await;
-    stage.records.commit(start(json!("input"))).await.expect("started");
+    stage.records.commit(start("tea", json!("input"))).await.expect("started");
     let run = runs(&stage, RunFilter::default()).await.remove(0);
     let step = stage.claim(1).await.remove(0);
     let at = Place { step: 0, item: 0, iteration: 7, attempt: 1 };

@@ -1,7 +1,7 @@
 //! Lanes: order, claims, leases, the log.
 
 use crate::once::key;
-use crate::stage::{Engine, MAKE, NOW_MS, Stage, TAKE, commit, envelope, id, message, number, settle_on};
+use crate::stage::{Engine, MAKE, NOW_MS, Stage, TAKE, WRITE, commit, envelope, id, message, number, settle_on};
 use callboard::ports::{Commit, CommitError, DeadReason, Fate, Once, Outgoing, Records, Retention, TARGET_MAX};
 use callboard::{Effects, Fault, Id, event, params};
 use serde_json::json;
@@ -98,6 +98,7 @@ pub(crate) async fn what_is_settled_twice_is_stale_whatever_else_is_wrong(engine
         ("a stock that is used up", take(), None),
         ("one to be read again", Effects::from(TAKE.with(params!["tea"]).expect_or_retry(1..=1)), None),
         ("a key that was seen", Effects::new(), once()),
+        ("a text that cannot be stored", Effects::from(WRITE.with(params!["a\0b", 1.0])), None),
     ] {
         let late = stage.records.commit(Commit { once: once.clone(), ..with(effects.clone(), taken.settle) }).await;
         assert!(matches!(late, Err(CommitError::Stale)), "{what}: {late:?}");

@@ -2,7 +2,7 @@
 
 use crate::proxy::Door;
 use crate::stage::{
-    Engine, MAKE, NOW_MS, Place, STOCK, Stage, TAKE, WRITE, commit, commit_in, message, number, postgres, postgres_url,
+    Engine, MAKE, NOW_MS, Place, STOCK, Stage, TAKE, commit, commit_in, message, number, postgres, postgres_url,
     service, settle_on,
 };
 use callboard::ports::{Commit, CommitError, LEASE_MS, Records};
@@ -136,13 +136,6 @@ async fn a_statement_that_forgets_its_tenant_sees_no_other_ones_rows() {
     assert_eq!(stage.stock("tea").await, 3);
     let planted = stage.records.commit(commit_in("other", PLANT.with(params!["demo"]))).await;
     assert!(matches!(planted, Err(CommitError::Failed(_))), "{planted:?}");
-}
-
-#[tokio::test]
-async fn a_text_that_cannot_be_stored_is_the_callers_mistake() {
-    let stage = Stage::new(Engine::Postgres).await;
-    let error = stage.write(WRITE.with(params!["a\0b", 1.0])).await.expect_err("it holds NUL");
-    assert!(matches!(&error, CommitError::Failed(fault) if fault.code == "text.unstorable"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

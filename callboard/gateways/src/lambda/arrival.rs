@@ -40,10 +40,10 @@ impl<'e> Arrival<'e> {
     }
 }
 
-/// A key of what names an event; one that is too long for a key is hashed.
+/// A key of what names an event; one that is too long for a key, or that records cannot keep, is hashed.
 pub(crate) fn key_of(parts: &[&str]) -> Arc<str> {
     let key = parts.join(" ");
-    if key.len() <= KEY_BYTES_MAX {
+    if key.len() <= KEY_BYTES_MAX && !key.contains('\0') {
         return key.into();
     }
     blake3::hash(key.as_bytes()).to_hex().as_str().into()
@@ -61,5 +61,20 @@ pub(crate) fn data_of_bytes(bytes: Vec<u8>) -> Data {
     match String::from_utf8(bytes) {
         Ok(text) => data_of(&text),
         Err(error) => Data { media_type: "application/octet-stream".into(), bytes: error.into_bytes().into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_cannot_be_kept_is_hashed() {
+        assert_eq!(&*key_of(&["a", "b"]), "a b");
+        for part in ["x".repeat(KEY_BYTES_MAX + 1), "a\0b".to_owned()] {
+            let key = key_of(&[&part]);
+            assert_eq!((key.len(), key.contains('\0')), (64, false), "{part:?}");
+            assert_ne!(key, key_of(&[&part, "other"]));
+        }
     }
 }
