@@ -28,8 +28,8 @@ const OWN: &[Own] = &[
     Own {
         name: "records",
         default: "",
-        meaning: "`postgres://USER:PASSWORD@HOST:5432/NAME` keeps the records there, for several processes; otherwise they \
-                  are in the data folder",
+        meaning: "`postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full` keeps the records there, for several processes; \
+                  otherwise they are in the data folder",
         is_secret: true,
     },
     own("records_schema", "showrunner", "schema of the tables on PostgreSQL"),

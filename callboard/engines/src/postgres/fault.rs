@@ -56,6 +56,12 @@ pub(super) fn is_gone(error: &Error) -> bool {
     }
 }
 
+/// Whether there is no TLS with the server as it was wanted.
+pub(super) fn is_tls(error: &Error) -> bool {
+    // The library does not say it otherwise.
+    error.to_string().contains("TLS handshake")
+}
+
 /// Whether the same batch may well go through when it is run again: others were in its way, and it was rolled back.
 pub(super) fn is_contended(error: &Error) -> bool {
     let is_taken = |code: &SqlState| {

@@ -11,6 +11,7 @@ mod pool;
 mod schema;
 mod sql;
 mod statement;
+mod tls;
 mod value;
 mod wake;
 
@@ -33,7 +34,7 @@ type Known<'a> = &'a [&'a (dyn ToSql + Sync)];
 /// Where the records are, and how many connections may be open.
 #[derive(Clone)]
 pub struct Options {
-    /// Such as `postgres://user:password@host:5432/name`.
+    /// Such as `postgres://user:password@host:5432/name?sslmode=verify-full`.
     pub url: String,
     /// The schema that holds the tables; applications that share a database have different ones.
     pub schema: String,

@@ -1,16 +1,18 @@
 //! Connections: a few, each with its prepared statements, made when they are needed and after a failure not at once again.
 
-use super::fault::{detail, overrun, unavailable};
+use super::fault::{detail, is_tls, overrun, unavailable};
 use super::sql::{literal, quoted};
+use super::tls;
 use callboard::Fault;
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Connection, Error, NoTls, Socket, Statement, tls::NoTlsStream};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Error, Socket, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// The oldest server that has everything that is used here.
 const VERSION_MIN: i32 = 140_000;
@@ -20,9 +22,13 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection that others use.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What is spoken over, with TLS or without.
+type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
 /// How to connect, and as whom tables are made.
 pub(super) struct Target {
     config: Config,
+    tls: MakeRustlsConnect,
     pub(super) schema: String,
 }
 
@@ -33,22 +39,22 @@ impl Target {
             let message = format!("the address of the records {what}; write `postgres://USER:PASSWORD@HOST:5432/NAME`");
             Fault::bad_input("settings", message)
         };
+        let (url, wish) = tls::split(url).map_err(|what| wrong(&what))?;
         // The library's own words may repeat the address, and with it the password.
         let mut config: Config = url.parse().map_err(|_| wrong("cannot be read"))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(wrong("names no host"));
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(wrong("asks for TLS, which is not built in: use a private network, and no `sslmode=require`"));
-        }
+        config.ssl_mode(wish.mode);
+        let tls = wish.connector().map_err(|what| wrong(&what))?;
         config.connect_timeout(Duration::from_secs(5)).keepalives_idle(Duration::from_secs(30));
         config.tcp_user_timeout(Duration::from_secs(30)).application_name(format!("callboard {schema}"));
-        Ok(Self { config, schema: schema.to_owned() })
+        Ok(Self { config, tls, schema: schema.to_owned() })
     }
 
     /// Opens a connection and sets what holds for all of its life.
-    pub(super) async fn connect(&self) -> Result<(Client, Connection<Socket, NoTlsStream>), Error> {
-        self.config.connect(NoTls).await
+    pub(super) async fn connect(&self) -> Result<(Client, Connection<Socket, Stream>), Error> {
+        self.config.connect(self.tls.clone()).await
     }
 
     /// What holds for all of a connection's life. A commit that was acknowledged is on the disk, whatever the server's default.
@@ -214,6 +220,8 @@ fn unreachable(error: &Error) -> Fault {
         "PostgreSQL refuses the user or the password of the records' address; put them right in `records`"
     } else if is(&[SqlState::INVALID_CATALOG_NAME]) {
         "there is no such database in PostgreSQL; create the one that `records` names, or name another"
+    } else if is_tls(error) {
+        "there is no TLS to PostgreSQL as the records' address wants it; put `sslmode`, `sslrootcert` or the server right"
     } else {
         "PostgreSQL cannot be reached at the records' address; start it, or put the address right in `records`"
     };
@@ -245,7 +253,7 @@ mod tests {
 
     #[test]
     fn an_address_that_cannot_be_used_is_refused_without_telling_the_password() {
-        for url in ["postgres://me:s3cret@:bad", "me:s3cret", "postgres://me:s3cret@host/x?sslmode=require"] {
+        for url in ["postgres://me:s3cret@:bad", "me:s3cret", "postgres://me:s3cret@host/x?sslmode=allow"] {
             let fault = Target::new(url, "callboard").err().expect("refused");
             assert_eq!(fault.code, "settings");
             assert!(!format!("{fault:?}").contains("s3cret"), "{fault:?}");

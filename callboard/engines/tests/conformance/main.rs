@@ -12,6 +12,7 @@ mod postgres;
 mod proxy;
 mod stage;
 mod start;
+mod tls;
 
 /// Makes a module for each engine with one test per case.
 macro_rules! on_both_engines {
