@@ -302,7 +302,7 @@ mod tests {
         let names: Vec<&str> = text.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
         assert_eq!(names[..4], ["of", "shop::order", "shop::look", "together"], "{text}");
         // 400 ms cost $0.00000666668 and $0.0000012 for requests; half of the time is waiting: 42 %.
-        assert!(text.contains("42 %") && text.contains("us-east-1 of 2025-12-02"), "{text}");
+        assert!(text.contains("42 %") && text.contains("us-east-1 of 2026-11-28"), "{text}");
         let json = lines.json(&prices);
         assert_eq!(json["lines"][0]["usage"]["invocations"], 10);
     }
