@@ -5,8 +5,11 @@ use crate::app::{self, App};
 use crate::cli::Lambda as Arguments;
 use crate::settings::Settings;
 use crate::up;
+use crate::upkeep::Upkeep;
+use callboard::ports::Clock;
 use callboard::{Fault, Host, Secret, Service, Tenant};
 use callboard_engines::delivery;
+use callboard_engines::outside::HttpOutside;
 use callboard_engines::wakes::{DELAY_MS_MAX, HereWakes, Keys, SqsWakes, Wakes};
 use callboard_gateways::lambda::{Ended, Invocation, Lambda, LambdaOptions, Routes, RuntimeApi};
 use std::sync::Arc;
@@ -62,6 +65,7 @@ struct Function {
     /// What messages are for that other functions deliver.
     foreign: Vec<String>,
     queues: Vec<Queue>,
+    upkeep: Upkeep,
     _app: App,
 }
 
@@ -98,7 +102,7 @@ impl Function {
         let lambda = Lambda::new(host.clone(), LambdaOptions { http, routes, tenant, media_origin });
         let foreign = host.space().targets_of(|name| !own.contains(&name));
         let queues = queues(settings, &host, &own)?;
-        Ok(Self { host, lambda, foreign, queues, _app: app })
+        Ok(Self { host, lambda, foreign, queues, upkeep: Upkeep::default(), _app: app })
     }
 
     /// Answers one invocation, and before that does or tells what it left to do.
@@ -106,24 +110,26 @@ impl Function {
         let now_ms = self.host.ports().clock.now_ms();
         let (end_ms, before) = (invocation.deadline_ms.saturating_sub(RESERVE_MS), self.host.commits());
         let whole_ms = u64::try_from(end_ms.saturating_sub(now_ms)).unwrap_or(0);
+        // Most of the time is for the answer, whatever there is to hear.
+        let heard = self.upkeep.hear(&self.host, now_ms + end_ms.saturating_sub(now_ms) / 4).await;
+        warn(heard, "what happened elsewhere cannot be heard");
         let handled = self.lambda.handle(invocation).await;
         let is_due = handled.as_ref().is_ok_and(|handled| handled.is_due);
         let has_changed = self.host.commits() > before;
         if is_due || (has_changed && self.queues.iter().any(|queue| queue.is_own && queue.wakes.is_here())) {
             let done = delivery::drain_until(&self.host, &self.foreign, end_ms, whole_ms).await;
             // What was to be done is done; the rest is still there for whoever looks next.
-            let done = done.unwrap_or_else(|fault| {
-                tracing::warn!(fault.code = fault.code, fault.detail = fault.detail, "messages cannot be taken");
-                0
-            });
+            let done = warn(done, "messages cannot be taken").unwrap_or(0);
             tracing::debug!(invocation.id, messages.delivered = done, "waiting work was done");
         }
         if is_due || has_changed {
             for queue in &self.queues {
-                if let Err(fault) = self.wake(queue).await {
-                    tracing::warn!(fault.code = fault.code, fault.detail = fault.detail, "nobody could be woken");
-                }
+                warn(self.wake(queue).await, "nobody could be woken");
             }
+        }
+        if is_due {
+            // Nobody waits for this answer.
+            warn(self.upkeep.tidy(&self.host, end_ms).await, "what is past its time cannot be removed");
         }
         handled.map(|handled| handled.answer)
     }
@@ -140,6 +146,17 @@ impl Function {
         }
         queue.wakes.wake(delay_ms).await
     }
+}
+
+/// Logs what went wrong beside an answer that does not depend on it.
+fn warn<T>(result: Result<T, Fault>, what: &str) -> Option<T> {
+    let logged = |fault: &Fault| tracing::warn!(fault.code = fault.code, fault.detail = fault.detail, "{what}");
+    result.inspect_err(logged).ok()
+}
+
+/// A queue. Whoever runs this chose it, so it may be in a network of theirs.
+fn queue_at(clock: Arc<dyn Clock>, address: &str, region: &str, keys: Keys) -> Result<SqsWakes, String> {
+    SqsWakes::new(Arc::new(HttpOutside::new().anywhere()), clock, address, region, keys)
 }
 
 fn queues(settings: &Settings, host: &Host, own: &[&str]) -> Result<Vec<Queue>, Fault> {
@@ -161,8 +178,7 @@ fn queues(settings: &Settings, host: &Host, own: &[&str]) -> Result<Vec<Queue>, 
             true => own.contains(&name),
             false => services.iter().any(|service| service == name),
         };
-        let ports = host.ports();
-        let wakes = SqsWakes::new(ports.outside.clone(), ports.clock.clone(), &address, &region, keys.clone());
+        let wakes = queue_at(host.ports().clock.clone(), &address, &region, keys.clone());
         let others = host.space().targets_of(|name| !is_of(name));
         Ok(Queue { wakes: Arc::new(wakes.map_err(wrong)?), others, is_own: own.iter().any(|name| is_of(name)) })
     };
@@ -195,6 +211,20 @@ pub(crate) fn read_queues(text: &str, services: &[Service]) -> Result<Vec<(Vec<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use callboard_engines::clock::SystemClock;
+
+    #[tokio::test]
+    async fn a_queue_may_be_at_an_endpoint_of_the_own_network() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("it has one").port();
+        let taking = tokio::spawn(async move { drop(listener.accept().await) });
+        let keys = Keys { id: "id".into(), secret: Secret::new("secret".into()), token: None };
+        // An address that is not public and yet leads here.
+        let queue = queue_at(Arc::new(SystemClock), &format!("https://0.0.0.0:{port}/1/wake"), "eu-central-1", keys);
+        let fault = queue.expect("an address").wake(0).await.expect_err("whoever listens speaks no TLS");
+        assert_eq!(fault.code, "outside.unreachable", "it was called: {fault:?}");
+        taking.await.expect("called");
+    }
 
     #[test]
     fn a_queue_is_for_the_services_before_its_address_or_for_the_own() {

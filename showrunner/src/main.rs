@@ -30,6 +30,7 @@ mod readmes;
 mod replay;
 mod settings;
 mod up;
+mod upkeep;
 
 use callboard::contract::{About, asyncapi, openapi};
 use callboard::{Fault, Space};
