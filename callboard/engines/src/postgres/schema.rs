@@ -111,15 +111,17 @@ async fn migrate_service(step: &Transaction<'_>, service: &Service, done: &Appli
 /// Has tables refuse texts that are too long for an index, as the other engine does, whatever would fit when it is compressed.
 async fn limit_keys(step: &Transaction<'_>, service: &Service, has_changed: bool) -> Result<(), Error> {
     let names: Vec<&str> = service.tables.iter().map(|table| table.name).collect();
-    let indexes = "SELECT i.indrelid, string_agg(format('coalesce(octet_length(%I), 0)', a.attname), ' + ') AS length
-                   FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-                   WHERE a.atttypid IN ('text'::regtype, 'bytea'::regtype) GROUP BY i.indrelid, i.indexrelid";
     let sql = format!(
-        "SELECT c.relname::text, format('greatest(%s) <= {INDEXED_BYTES_MAX}', string_agg(i.length, ', '))
-         FROM ({indexes}) i JOIN pg_class c ON c.oid = i.indrelid
-         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1)
-           AND ($2 OR NOT EXISTS (SELECT 1 FROM pg_constraint n WHERE n.conrelid = c.oid AND n.conname = $3))
-         GROUP BY c.relname"
+        "WITH own AS MATERIALIZED (
+           SELECT c.oid, c.relname::text AS name FROM pg_class c
+           WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1)
+             AND ($2 OR NOT EXISTS (SELECT 1 FROM pg_constraint n WHERE n.conrelid = c.oid AND n.conname = $3))),
+         key AS (
+           SELECT o.name, string_agg(format('coalesce(octet_length(%I), 0)', a.attname), ' + ') AS length
+           FROM own o JOIN pg_index i ON i.indrelid = o.oid
+             JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum = ANY (i.indkey)
+           WHERE a.atttypid IN ('text'::regtype, 'bytea'::regtype) GROUP BY o.name, i.indexrelid)
+         SELECT name, format('greatest(%s) <= {INDEXED_BYTES_MAX}', string_agg(length, ', ')) FROM key GROUP BY name"
     );
     let rows = step.query(&sql, &[&names, &has_changed, &KEY_LIMIT]).await?;
     let limit = |row: &tokio_postgres::Row| {
