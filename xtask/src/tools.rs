@@ -53,6 +53,13 @@ pub(crate) const CHROMIUM: Tool = Tool {
     packages: ["chromium", "chromium", "chromium", "chromium", "--cask chromium"],
 };
 
+pub(crate) const WRK: Tool = Tool {
+    name: "wrk",
+    purpose: "puts load on servers for the figures",
+    is_there: || process::find("wrk").is_some(),
+    packages: ["wrk", "wrk", "wrk", "wrk", "wrk"],
+};
+
 /// A package manager: its program, its commands before the package names, and whether it wants to be root.
 struct Manager {
     program: &'static str,

@@ -21,6 +21,7 @@ pub(crate) fn commits(site: &Site) -> Result<Vec<Row>, String> {
 
 /// A function over HTTP beside bare axum, and beside workerd.
 pub(crate) fn http(site: &Site) -> Result<Vec<Row>, String> {
+    install_load();
     let workerd = peers::workerd(site);
     if let Err(error) = &workerd {
         eprintln!("measured without workerd: {error}");
@@ -31,6 +32,7 @@ pub(crate) fn http(site: &Site) -> Result<Vec<Row>, String> {
 
 /// Functions in processes.
 pub(crate) fn processes(site: &Site) -> Result<Vec<Row>, String> {
+    install_load();
     let python = peers::python(site)?;
     let shown = python.display().to_string();
     let lambda = peers::cargo_lambda(site, &python);
@@ -53,6 +55,7 @@ pub(crate) fn invoke(site: &Site) -> Result<Vec<Row>, String> {
 
 /// A segment beside nginx.
 pub(crate) fn segment(site: &Site) -> Result<Vec<Row>, String> {
+    install_load();
     measure(site, "segment")
 }
 
@@ -91,6 +94,13 @@ pub(crate) fn backlog(site: &Site) -> Result<Vec<Row>, String> {
 /// What nothing to do costs.
 pub(crate) fn idle(site: &Site) -> Result<Vec<Row>, String> {
     measure(site, "idle")
+}
+
+/// Installs what puts load on servers; a figure without it says what to do.
+fn install_load() {
+    if let Err(error) = tools::install(&[&tools::WRK], &Output::Shown, &|text| eprintln!("{text}")) {
+        eprintln!("measured without load: {error}");
+    }
 }
 
 fn measure(site: &Site, name: &str) -> Result<Vec<Row>, String> {
