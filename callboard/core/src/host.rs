@@ -391,15 +391,13 @@ impl Host {
         let service = self.inner.space.services[call.service].name;
         let mut once = self.once(service, call.binding.filter(|_| call.settle.is_none()), &msg);
         if let Some(once) = &once
-            && let Some(answer) = self.answered_before(once, msg.head.id).await?
+            && let Some(answer) = Box::pin(self.answered_before(once, msg.head.id)).await?
         {
             return Ok(answer);
         }
         for _ in 0..=RETRIES_MAX {
             open.again();
-            let returned = call.function.call(env.clone(), msg.clone()).await;
-            open.returned(&returned);
-            let mut reply = returned?;
+            let mut reply = open.returned(call.function.call(env.clone(), msg.clone()).await)?;
             check_reply(&call, &msg.head, &reply).inspect_err(|_| open.refused(&reply))?;
             // Nobody waits for the answer to a queued message, so there is nobody to refuse.
             let refusal = reply.refusal.take().filter(|_| call.settle.is_none());
@@ -424,7 +422,7 @@ impl Host {
                 // The same came at the same time, and was first.
                 Err(CommitError::Seen) => {
                     if let Some(once) = &once
-                        && let Some(answer) = self.answered_before(once, msg.head.id).await?
+                        && let Some(answer) = Box::pin(self.answered_before(once, msg.head.id)).await?
                     {
                         return Ok(answer);
                     }
@@ -432,8 +430,8 @@ impl Host {
                 // Somebody else has settled this message: what this run wanted has happened already or is not wanted.
                 Err(CommitError::Stale | CommitError::Late) => {
                     if let Some(step) = call.step {
-                        self.record_late(call.service, &msg.head, step, step.succeeded(&reply.body), call.settle)
-                            .await?;
+                        let event = step.succeeded(&reply.body);
+                        Box::pin(self.record_late(call.service, &msg.head, step, event, call.settle)).await?;
                     }
                     return Ok(answer(msg.head.id, Reply::nothing(), None));
                 }

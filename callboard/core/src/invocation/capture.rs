@@ -74,12 +74,12 @@ impl Open {
         self.inner.invocations.capture.as_ref()
     }
 
-    /// What the function returned, told where it will be captured.
-    pub(crate) fn returned(&self, result: &Result<Reply<Data>, Fault>) {
+    /// What the function returned, told where it will be captured; given back as it is.
+    pub(crate) fn returned(&self, result: Result<Reply<Data>, Fault>) -> Result<Reply<Data>, Fault> {
         if !self.mode.is_recording() {
-            return;
+            return result;
         }
-        match result {
+        match &result {
             Ok(reply) => {
                 let told = self.certainly.map(|_| recording::reply(reply, reply.effects.events.len()));
                 let mut state = self.state();
@@ -88,6 +88,7 @@ impl Open {
             }
             Err(fault) => self.state().reply = Some(recording::fault(fault)),
         }
+        result
     }
 
     /// What the function returned was not committed: a fault after all.

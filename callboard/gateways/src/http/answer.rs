@@ -74,7 +74,7 @@ pub(crate) async fn render(ask: &Ask<'_>, answer: Answer) -> Result<Response<Bod
     let is_long = bytes.len() >= compression::BYTES_MIN;
     *response.body_mut() = Body::full(bytes);
     if is_compressible && is_long && compression::is_text(&media_type) {
-        return Ok(compression::compress(&ask.parts.headers, response).await);
+        return Ok(Box::pin(compression::compress(&ask.parts.headers, response)).await);
     }
     Ok(response)
 }

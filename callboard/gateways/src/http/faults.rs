@@ -25,7 +25,7 @@ impl Gateway {
     pub(crate) async fn refuse(&self, ask: &Ask<'_>, id: Id, fault: Fault) -> Response<Body> {
         let mut response = match (&self.options.pages, ask.surface) {
             (Some(pages), Surface::Page) if fault.kind == FaultKind::NotSignedIn => self.send_to_sign_in(ask, pages),
-            (Some(pages), Surface::Page) => self.fault_page(ask, pages, id, &fault).await,
+            (Some(pages), Surface::Page) => Box::pin(self.fault_page(ask, pages, id, &fault)).await,
             _ => self.problem(ask, id, &fault),
         };
         let to = response.headers_mut();

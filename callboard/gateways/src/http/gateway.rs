@@ -276,7 +276,7 @@ impl Gateway {
             let again = msg.clone();
             let answer = self.bounded(timeout_ms, self.host.dispatch(msg)).await?;
             return match answer.body {
-                AnswerBody::Intake(intake) => self.take_in(ask, again, intake.then, body).await,
+                AnswerBody::Intake(intake) => Box::pin(self.take_in(ask, again, intake.then, body)).await,
                 _ => self.respond(ask, answer).await,
             };
         }
@@ -288,7 +288,7 @@ impl Gateway {
 
     async fn respond(&self, ask: &Ask<'_>, mut answer: Answer) -> Result<Response<Body>, Fault> {
         match std::mem::replace(&mut answer.body, AnswerBody::Nothing) {
-            AnswerBody::Blob(blob) => self.send_blob(ask, answer, &blob).await,
+            AnswerBody::Blob(blob) => Box::pin(self.send_blob(ask, answer, &blob)).await,
             AnswerBody::Intake(_) => {
                 let message = "send the bytes as they are, with content type `application/offset+octet-stream`";
                 Err(Fault::bad_input("media_type", message))

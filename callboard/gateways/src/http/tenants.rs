@@ -56,7 +56,8 @@ impl TenantCache {
         {
             return Ok(tenant.clone());
         }
-        let found = self.ask(host, &path, query).await?;
+        // Most are known; who asks for one of them need not carry what asking takes.
+        let found = Box::pin(self.ask(host, &path, query)).await?;
         if let Some(tenant) = &found {
             self.seen(tenant);
         }
