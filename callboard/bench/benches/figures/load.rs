@@ -1,5 +1,6 @@
 //! Load on a server of this machine, by `wrk`.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -43,13 +44,28 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(String, Vec<u8>), 
     Ok((head.lines().next().unwrap_or_default().to_owned(), body))
 }
 
-/// One thread with 32 connections for so many seconds.
+/// One thread with 32 connections for so many seconds, each asking by `GET`.
 ///
 /// # Errors
 /// When `wrk` fails or a request was not answered well.
 pub(crate) fn run(wrk: &Path, address: SocketAddr, path: &str, time_s: u32) -> Result<Load, String> {
+    run_with(wrk, &[], address, path, time_s)
+}
+
+/// The same, each posting an empty object of JSON; `folder` takes the script that says so.
+///
+/// # Errors
+/// As above.
+pub(crate) fn post(wrk: &Path, folder: &Path, address: SocketAddr, path: &str, time_s: u32) -> Result<Load, String> {
+    let script = folder.join("post.lua");
+    let text = "wrk.method = \"POST\"\nwrk.body = \"{}\"\nwrk.headers[\"content-type\"] = \"application/json\"\n";
+    std::fs::write(&script, text).map_err(|error| format!("cannot write {}: {error}", script.display()))?;
+    run_with(wrk, &["-s".as_ref(), script.as_os_str()], address, path, time_s)
+}
+
+fn run_with(wrk: &Path, args: &[&OsStr], address: SocketAddr, path: &str, time_s: u32) -> Result<Load, String> {
     let url = format!("http://{address}{path}");
-    let output = Command::new(wrk).args(["-t1", "-c32", &format!("-d{time_s}s"), &url]).output();
+    let output = Command::new(wrk).args(["-t1", "-c32", &format!("-d{time_s}s")]).args(args).arg(&url).output();
     let output = output.map_err(|error| format!("cannot start wrk: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     if text.contains("Non-2xx") || text.contains("Socket errors") {

@@ -2,14 +2,17 @@
 
 use crate::{hello, idle, records, three};
 use callboard::{Host, Ports, Service, Tenant};
+use callboard_engines::clock::SystemClock;
 use callboard_engines::delivery;
+use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_gateways::http::{self, HttpOptions, Tenants};
-use callboard_handlers::Authenticate;
+use callboard_handlers::{ApiKeys, Authenticate, Conditions, Idempotency, Meter, Rate, RateLimit, Rates, Tracing};
 use std::future::pending;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -97,12 +100,27 @@ pub(crate) fn run(name: &str, data: &Path) -> Result<(), String> {
     })
 }
 
-/// Everything that a request goes through in the real binary.
+/// Everything that a request goes through in the real binary: all handlers in their order, counted, and recorded as one in a
+/// thousand is. The limit of the tenant is counted and never hit.
 async fn serve_callboard(data: &Path, listener: TcpListener) -> Result<(), String> {
     let filter = tracing_subscriber::EnvFilter::new("info");
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().init();
     let ports = records::on_disk(data)?;
-    let host = Host::builder(ports).service(hello::service()).handler(Authenticate::new()).build().await;
+    let recordings = FileRecordings::open(&data.join("recordings"), Limits::default(), Arc::new(SystemClock));
+    let recordings = recordings.map_err(|fault| fault.to_string())?;
+    let (plenty, address) = (Rate::per_minute(60_000_000), Rate::per_minute(12_000));
+    let host = Host::builder(ports)
+        .service(hello::service())
+        .recorder(Arc::new(recordings))
+        .handler(Meter::new())
+        .handler(Tracing)
+        .handler(ApiKeys::new())
+        .handler(Authenticate::new())
+        .handler(RateLimit::new(Rates { tenant: plenty, person: plenty, address, secrets: address }))
+        .handler(Idempotency)
+        .handler(Conditions)
+        .build()
+        .await;
     let tenants = Tenants::Resolved { default: Some(Tenant::new("demo")), suffix: "localhost".to_owned() };
     http::serve(host.map_err(|fault| fault.to_string())?, HttpOptions::new(tenants), listener, pending()).await;
     Ok(())

@@ -7,7 +7,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-const EVENT: &[u8] = br#"{"name":"Ada"}"#;
+/// An event as ours are, so that the client has the same to read and to write.
+const EVENT: &[u8] = br#"{"id":"0192f0c1-2b7e-7cc3-98c4-dc0c0c07398f","source":"cli","type":"post","uri":"/echo","time_ms":1773119783000,"tenant":"only","principal":{"kind":"nobody","roles":[]},"correlation":"0192f0c1-2b7e-7cc3-98c4-dc0c0c07398f","attempt":1,"params":{},"query":{},"data":{"name":"Ada"}}"#;
+/// As large as the one that says how to read.
+const CONTEXT: &str = r#"{"custom":{"callboard_token":"7Fjfp0ZBr1KtDRbnfVdmIw7Fjfp0ZBr1KtDRbnfVdmIw"}}"#;
 
 /// A client that runs, and waits for work.
 pub(crate) struct Stub {
@@ -46,7 +49,8 @@ impl Stub {
         let start = Instant::now();
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nlambda-runtime-aws-request-id: 1\r\n\
-             lambda-runtime-deadline-ms: 4102444800000\r\nlambda-runtime-invoked-function-arn: echo\r\ncontent-length: {}\r\n\r\n",
+             lambda-runtime-deadline-ms: 4102444800000\r\nlambda-runtime-invoked-function-arn: echo\r\n\
+             lambda-runtime-client-context: {CONTEXT}\r\ncontent-length: {}\r\n\r\n",
             EVENT.len()
         );
         self.write(&[head.as_bytes(), EVENT].concat()).await?;
