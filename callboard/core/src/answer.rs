@@ -1,7 +1,7 @@
 //! What a caller gets for a message, whatever gateway it came through.
 
 use crate::ports::Committed;
-use crate::{BlobRef, Body, Cookie, Data, Id, Intake, Outcome, Reply, fill_slots};
+use crate::{BlobRef, Body, Cookie, Data, Id, Intake, Outcome, Pieces, Reply, fill_slots};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -34,6 +34,13 @@ pub enum AnswerBody {
         media_type: Cow<'static, str>,
         /// The bytes.
         bytes: Bytes,
+    },
+    /// Bytes that come while they are sent.
+    Pieces {
+        /// Of this media type.
+        media_type: Cow<'static, str>,
+        /// What gives them.
+        pieces: Pieces,
     },
     /// A stored blob to stream.
     Blob(BlobRef),
@@ -75,6 +82,7 @@ pub(crate) fn answer(id: Id, reply: Reply<Data>, committed: Option<&Committed>) 
         }
         Body::Nothing => AnswerBody::Nothing,
         Body::Text(media_type, bytes) => AnswerBody::Bytes { media_type, bytes },
+        Body::Pieces(media_type, pieces) => AnswerBody::Pieces { media_type, pieces },
         Body::Blob(blob) => AnswerBody::Blob(blob),
         Body::Intake(intake) => AnswerBody::Intake(intake),
     };

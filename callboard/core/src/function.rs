@@ -193,6 +193,7 @@ fn write_body<Out: Serialize>(reply: Reply<Out>) -> Result<Reply<Data>, Fault> {
         }
         Body::Nothing => Body::Nothing,
         Body::Text(media_type, text) => Body::Text(media_type, text),
+        Body::Pieces(media_type, pieces) => Body::Pieces(media_type, pieces),
         Body::Blob(blob) => Body::Blob(blob),
         Body::Intake(intake) => Body::Intake(intake),
     };

@@ -304,6 +304,9 @@ impl Params {
     }
 }
 
+/// Source of messages that came over HTTP: only there an answer may come in [pieces](crate::Pieces).
+pub const HTTP: &str = "http";
+
 /// Source of messages that only find out what a stream may tell: they are neither counted as calls nor remembered where refused.
 pub const STREAM: &str = "stream";
 

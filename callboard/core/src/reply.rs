@@ -1,6 +1,6 @@
 //! What a function answers: a body, what happened to the resource, and the effects to commit.
 
-use crate::{Effects, Fault, Kind, Uri, Write};
+use crate::{Effects, Fault, Kind, Pieces, Uri, Write};
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,8 @@ pub enum Body<Out> {
     Json(Out),
     /// Text of a media type: pages, pictures drawn as SVG, feeds.
     Text(Cow<'static, str>, Bytes),
+    /// Bytes of a media type that come while they are sent. Only for messages from [`HTTP`](crate::HTTP): nobody else takes them.
+    Pieces(Cow<'static, str>, Pieces),
     /// A stored blob: the gateway streams it, with ranges.
     Blob(BlobRef),
     /// The gateway stores the body of the request, part by part, without handing it to a function.
@@ -206,6 +208,11 @@ impl<Out> Reply<Out> {
     /// A page.
     pub fn html(page: impl Into<Bytes>) -> Self {
         Self::text("text/html; charset=utf-8", page)
+    }
+
+    /// Bytes of a media type that come while they are sent.
+    pub fn pieces(media_type: impl Into<Cow<'static, str>>, pieces: Pieces) -> Self {
+        Self::new(Outcome::Ok, Body::Pieces(media_type.into(), pieces))
     }
 
     /// A stored blob.

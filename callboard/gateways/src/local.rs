@@ -167,6 +167,13 @@ async fn print_answer(host: &Host, answer: Answer, out: &mut (dyn Write + Send))
                 _ => out.write_all(bytes)?,
             }
         }
+        AnswerBody::Pieces { media_type, pieces } => {
+            writeln!(out, "content-type: {media_type}\n")?;
+            let mut source = pieces.take().unwrap_or_else(|| Box::pin(futures_util::stream::empty()));
+            while let Some(piece) = source.next().await {
+                out.write_all(&piece.map_err(std::io::Error::other)?)?;
+            }
+        }
         AnswerBody::Blob(blob) => {
             writeln!(out, "content-type: {}\n", blob.media_type)?;
             let mut bytes = host.ports().blobs.read(&blob.key, None).await.map_err(std::io::Error::other)?;

@@ -196,6 +196,7 @@ pub(super) fn answer(answer: &Answer, redactor: &mut Redactor) -> Value {
             let data = Data { media_type: media_type.clone(), bytes: bytes.clone() };
             json!({"type": media_type, "data": redactor.data(&data)})
         }
+        AnswerBody::Pieces { media_type, .. } => json!({"pieces": true, "type": media_type}),
         AnswerBody::Blob(blob) => json!({"blob": blob.key, "type": blob.media_type}),
         AnswerBody::Intake(_) => json!({"intake": true}),
     };
@@ -236,6 +237,7 @@ fn body(body: &Body<Data>) -> Value {
         Body::Nothing => Value::Null,
         Body::Json(data) => json!({"json": serde_json::from_slice::<Value>(&data.bytes).unwrap_or(Value::Null)}),
         Body::Text(media_type, raw) => text(media_type, raw),
+        Body::Pieces(media_type, _) => json!({"pieces": true, "type": media_type}),
         Body::Blob(blob) => json!({"blob": blob.key, "type": blob.media_type}),
         Body::Intake(intake) => {
             json!({"intake": intake.prefix, "from": intake.range.start, "to": intake.range.end, "then": intake.then})

@@ -5,7 +5,7 @@ use super::headers;
 use super::message::cookie_name;
 use super::place::{Outside, Place};
 use super::{compression, conditions, redirect};
-use callboard::{Answer, AnswerBody, Cookie, Fault, Id, Outcome};
+use callboard::{Answer, AnswerBody, Cookie, Fault, Id, Outcome, Pieces};
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::header::{LOCATION, SET_COOKIE, VARY};
 use hyper::http::request::Parts;
@@ -64,7 +64,11 @@ pub(crate) async fn render(ask: &Ask<'_>, answer: Answer) -> Result<Response<Bod
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
     }
-    let AnswerBody::Bytes { media_type, bytes } = answer.body else { return Ok(response) };
+    let (media_type, bytes) = match answer.body {
+        AnswerBody::Bytes { media_type, bytes } => (media_type, bytes),
+        AnswerBody::Pieces { media_type, pieces } => return send_pieces(ask, response, &media_type, &pieces),
+        _ => return Ok(response),
+    };
     let to = response.headers_mut();
     to.insert(CONTENT_TYPE, value_of(&media_type)?);
     if ask.is_head() {
@@ -79,9 +83,24 @@ pub(crate) async fn render(ask: &Ask<'_>, answer: Answer) -> Result<Response<Bod
     Ok(response)
 }
 
+/// Sends pieces as they come: the next is asked for once the connection has taken the one before. They are not compressed, which would
+/// hold them back.
+fn send_pieces(
+    ask: &Ask<'_>,
+    mut response: Response<Body>,
+    media_type: &str,
+    pieces: &Pieces,
+) -> Result<Response<Body>, Fault> {
+    response.headers_mut().insert(CONTENT_TYPE, value_of(media_type)?);
+    let source = pieces.take().filter(|_| !ask.is_head());
+    *response.body_mut() =
+        source.map_or_else(Body::empty, |source| Body::stream(axum::body::Body::from_stream(source)));
+    Ok(response)
+}
+
 /// Sets everything but what belongs to the body. Says whether the body may be compressed.
 pub(crate) fn put_headers(ask: &Ask<'_>, answer: &Answer, to: &mut HeaderMap) -> Result<bool, Fault> {
-    let is_page = matches!(&answer.body, AnswerBody::Bytes { media_type, .. } if media_type.starts_with("text/html"));
+    let is_page = matches!(&answer.body, AnswerBody::Bytes { media_type, .. } | AnswerBody::Pieces { media_type, .. } if media_type.starts_with("text/html"));
     if is_page || ask.surface != Surface::Page {
         ask.secure(to);
     } else {

@@ -1,7 +1,7 @@
 //! A request as a message: which few headers functions may read, and what proves who acts.
 
 use super::place::{Outside, Place};
-use callboard::{Data, Fault, Head, Kind, Secret};
+use callboard::{Data, Fault, HTTP, Head, Kind, Secret};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
@@ -130,7 +130,7 @@ pub(crate) fn check_same_origin(headers: &HeaderMap, credential: &Credential, ou
 
 /// Fills in what the request says about the message.
 pub(crate) fn fill(head: &mut Head, parts: &Parts, place: &Place, credential: Credential, timeout_ms: u64) {
-    head.source = Cow::Borrowed("http");
+    head.source = Cow::Borrowed(HTTP);
     head.deadline_ms = Some(head.time_ms.saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX)));
     head.credential = credential.into_secret();
     head.meta.reserve(4);

@@ -294,8 +294,9 @@ fn plain(answer: Option<Answer>) -> Result<Vec<u8>, Fault> {
             Ok(text) => Ok(serde_json::Value::from(text).to_string().into_bytes()),
             Err(_) => Err(Fault::bad_input("media_type", "the answer is no text; ask for it over HTTP")),
         },
-        AnswerBody::Blob(_) | AnswerBody::Intake(_) => {
-            Err(Fault::bad_input("media_type", "this is about bytes that are stored; ask for it over HTTP"))
-        }
+        AnswerBody::Blob(_) | AnswerBody::Intake(_) | AnswerBody::Pieces { .. } => Err(Fault::bad_input(
+            "media_type",
+            "these bytes are stored or come while they are sent; ask for them over HTTP",
+        )),
     }
 }

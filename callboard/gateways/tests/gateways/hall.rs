@@ -1,9 +1,10 @@
 //! The service under test: a hall with things to read and change, pages, uploads, rooms that speak, and tenants.
 
 use callboard::{
-    Answer, BoxFuture, Cookie, Data, Empty, Env, Fault, Handler, Host, Intake, Kind, Msg, Next, Principal, Reply,
-    Service, Statement, Stored, Stranger, Who, event, params, uri,
+    Answer, BoxFuture, Cookie, Data, Empty, Env, Fault, Handler, Host, Intake, Kind, Msg, Next, Pieces, Principal,
+    Reply, Service, Statement, Stored, Stranger, Who, event, params, uri,
 };
+use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,8 +45,9 @@ impl Doors {
 
 pub(crate) fn service(doors: &Doors) -> Service {
     let doors = doors.clone();
+    let held = doors.clone();
     let slow = move |_: Env, _: Msg<Empty>| {
-        let doors = doors.clone();
+        let doors = held.clone();
         async move {
             doors.entered.add_permits(1);
             doors.leave.acquire().await.unwrap().forget();
@@ -53,6 +55,7 @@ pub(crate) fn service(doors: &Doors) -> Service {
         }
     };
     let rows = Service::new("hall")
+        .on(Kind::Get, "/drip/{end}", drip(doors.clone()), Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/hello", hello, Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/slow", slow, Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/panic", panic, Who::Anyone, Stranger::Denied)
@@ -71,6 +74,29 @@ pub(crate) fn service(doors: &Doors) -> Service {
         .on(Kind::Get, "/tenants/by-host", find_tenant, Who::Services, Stranger::NotFound)
         .on(Kind::Get, "/tenants/{name}", find_tenant, Who::Services, Stranger::NotFound);
     uploads(pages(rows))
+}
+
+/// Says that it is left where it is dropped.
+struct Left(Arc<Semaphore>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+/// `first` at once; once the door is open `last`, or a fault where the path says so. Whoever leaves before is noticed.
+fn drip(doors: Doors) -> impl Fn(Env, Msg<Empty>) -> std::future::Ready<Result<Reply, Fault>> + Clone {
+    move |_, msg: Msg<Empty>| {
+        let (doors, is_good, left) = (doors.clone(), msg.param("end") == "good", Left(doors.entered.clone()));
+        let rest = stream::once(async move {
+            doors.leave.acquire().await.unwrap().forget();
+            drop(left);
+            if is_good { Ok("last".into()) } else { Err(Fault::bug("there is no end")) }
+        });
+        let pieces = Pieces::new(stream::iter([Ok("first".into())]).chain(rest));
+        std::future::ready(Ok(Reply::pieces("text/plain", pieces)))
+    }
 }
 
 fn pages(rows: Service) -> Service {

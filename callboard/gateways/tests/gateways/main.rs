@@ -10,6 +10,7 @@ mod lambda;
 mod local;
 mod media;
 mod pages;
+mod pieces;
 mod places;
 mod requests;
 mod server;
