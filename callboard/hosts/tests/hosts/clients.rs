@@ -1,7 +1,7 @@
 //! The clients of AWS as they are: what runs functions in Python and Rust, and boto3, which invokes them. The tests install those
 //! of Python by themselves, once, below `target`.
 
-use crate::stage::{Stage, folder, functions, python};
+use crate::stage::{Lines, Stage, folder, functions, python};
 use callboard::{Empty, Fault, Kind, Msg, Reply, Service, Stranger, Tenant, Who};
 use callboard_bench::{Bench, Kept};
 use callboard_hosts::invoke::{self, Keys};
@@ -122,7 +122,7 @@ async fn boto3_invokes_functions() {
         Stranger::NotFound,
     );
     let code = "def handler(event, context):\n    print('got', event['data'])\n    if event['data'] == 'fail':\n        raise KeyError('gone')\n    return event['data']\n";
-    let (folder, lines) = (folder(&[("do.py", code)]), Default::default());
+    let (folder, lines) = (folder(&[("do.py", code)]), Lines::default());
     let functions = functions(&python(""), folder.path(), &lines).await.unwrap_or_else(|fault| panic!("{fault:?}"));
     let services = vec![native, functions.service(), invoke::service()];
     // Signatures are of now, and the bench's clock stands at the beginning of its time.
@@ -152,15 +152,8 @@ async fn boto3_invokes_functions() {
     assert_eq!(said["throttled"], json!([429, "TooManyRequestsException"]));
     assert_eq!(said["stranger"], json!([403, "UnrecognizedClientException"]));
     assert_eq!(said["wrong"], json!([403, "InvalidSignatureException"]));
-    let is_printed =
-        || lines.lock().expect("lines").iter().any(|(_, _, line): &(String, String, String)| line == "got later");
-    assert!(!is_printed(), "what nobody waits for is queued");
+    let is_printed = |lines: &Vec<(String, String, String)>| lines.iter().any(|(_, _, line)| line == "got later");
+    assert!(!is_printed(&lines.borrow()), "what nobody waits for is queued");
     bench.settle().await;
-    for _ in 0..1000 {
-        if is_printed() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
-    assert!(is_printed(), "and delivered");
+    lines.subscribe().wait_for(is_printed).await.expect("and delivered");
 }

@@ -1,6 +1,6 @@
 //! Processes that misbehave: each is ended with everything it started, its caller hears why, and the next call is served.
 
-use crate::stage::{Stage, python};
+use crate::stage::{Stage, python, released};
 use callboard::Fault;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ async fn who_answers_twice_or_for_another_is_not_believed() {
     .await;
     assert_eq!(ask(&stage, "badly").await.expect("the first answer counts"), "first");
     assert_eq!(ask(&stage, "well").await.expect("the next is served"), "well");
-    let lines = stage.lines.lock().expect("lines");
+    let lines = stage.lines.borrow();
     assert!(lines.iter().any(|(_, _, line)| line == "[400, 202, 403]"), "{lines:?}");
 }
 
@@ -94,7 +94,7 @@ async fn who_prints_without_end_is_cut_short_and_fills_nothing() {
     )
     .await;
     assert_eq!(ask(&stage, "badly").await.expect("an answer"), "done");
-    let lines = stage.lines.lock().expect("lines");
+    let lines = stage.lines.borrow();
     assert!(lines.len() < 4_000, "{} lines", lines.len());
     assert!(lines.iter().all(|(_, _, line)| line.len() <= 8 * 1024));
     let (function, invocation, _) = lines.iter().find(|(_, _, line)| line == "begin").expect("the first line");
@@ -103,21 +103,13 @@ async fn who_prints_without_end_is_cut_short_and_fills_nothing() {
 
 #[tokio::test]
 async fn what_it_leaves_behind_ends_with_it() {
-    let left =
-        "subprocess.Popen(['/bin/sh', '-c', 'sleep 4711.5 & sleep 4711.5'], start_new_session=True)\nos._exit(0)";
-    let stage = stage(left, "").await;
+    let left = "held = os.open('pipes/held', os.O_RDONLY | os.O_NONBLOCK)\n\
+        subprocess.Popen(['/bin/sh', '-c', 'sleep 4711.5 & sleep 4711.5'], start_new_session=True, pass_fds=[held])\nos._exit(0)";
+    let body: String = left.lines().map(|line| format!("    {line}\n")).collect();
+    let stage = Stage::new(&python(""), &[("do.py", &format!("{HEAD}{body}")), ("pipes/none", "")]).await;
+    let held = stage.pipe("held");
     refused(&stage, "function.exited", "exit status 0").await;
-    let is_left = || {
-        let processes = std::fs::read_dir("/proc").expect("processes").flatten();
-        let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-        lines.filter(|line| String::from_utf8_lossy(line).contains("sleep\u{0}4711.5")).count()
-    };
-    let gone = async {
-        while is_left() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("nothing is left");
+    released(&held).await;
 }
 
 #[tokio::test]

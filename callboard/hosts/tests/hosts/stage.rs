@@ -3,9 +3,13 @@
 use callboard::{Fault, Service};
 use callboard_bench::{Bench, Kept};
 use callboard_hosts::{Declared, Functions, Options};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use rustix::fs::Mode;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
+use tokio::sync::watch;
 
 /// A folder with functions, and the application that they make.
 pub(crate) struct Stage {
@@ -15,8 +19,8 @@ pub(crate) struct Stage {
     pub(crate) lines: Lines,
 }
 
-/// What functions printed: the function, the invocation, the line.
-pub(crate) type Lines = Arc<Mutex<Vec<(String, String, String)>>>;
+/// What functions printed: the function, the invocation, the line. Whoever waits for a line hears of each.
+pub(crate) type Lines = Arc<watch::Sender<Vec<(String, String, String)>>>;
 
 /// Makes a folder of files.
 pub(crate) fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -44,7 +48,8 @@ pub(crate) async fn functions(toml: &str, folder: &Path, lines: &Lines) -> Resul
         program: Some(env!("CARGO_BIN_EXE_callboard-sandbox").into()),
         is_open: true,
         on_line: Some(Arc::new(move |function, invocation, line| {
-            lines.lock().expect("lines").push((function.to_owned(), invocation.to_owned(), line.to_owned()));
+            let line = (function.to_owned(), invocation.to_owned(), line.to_owned());
+            lines.send_modify(|lines| lines.push(line));
         })),
         ..Options::default()
     };
@@ -67,14 +72,25 @@ impl Stage {
 
     /// The first lines that were printed, once so many were.
     pub(crate) async fn printed(&self, count: usize) -> Vec<String> {
-        let printed = || self.lines.lock().expect("lines").iter().map(|(_, _, line)| line.clone()).collect::<Vec<_>>();
-        for _ in 0..10_000 {
-            if printed().len() >= count {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-        printed()
+        let mut lines = self.lines.subscribe();
+        let lines = lines.wait_for(|lines| lines.len() >= count).await.expect("the stage stands");
+        lines.iter().map(|(_, _, line)| line.clone()).collect()
+    }
+
+    /// Makes a pipe that functions read as `pipes/{name}`; there must be a file in `pipes` before.
+    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
+        let pipe = self.folder.path().join("pipes").join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).expect("a pipe");
+        pipe
+    }
+}
+
+/// Waits until no process has the pipe open for reading any more.
+pub(crate) async fn released(pipe: &Path) {
+    match pipe::OpenOptions::new().open_sender(pipe) {
+        Ok(sender) => drop(sender.ready(Interest::ERROR).await.expect("a state")),
+        // Nobody has it open already.
+        Err(error) => assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NXIO.raw_os_error()), "{error}"),
     }
 }
 

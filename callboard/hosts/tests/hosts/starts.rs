@@ -1,6 +1,6 @@
 //! How functions begin: in which languages, and what is said where they cannot.
 
-use crate::stage::{Lines, Stage, folder, functions, python};
+use crate::stage::{Lines, Stage, folder, functions, python, released};
 use callboard::invocation::{Trace, Traceparent};
 use callboard::{Kind, Uri};
 use serde_json::{Value, json};
@@ -121,22 +121,17 @@ async fn what_is_missing_or_collides_is_named_at_start() {
 
 #[tokio::test]
 async fn as_many_processes_as_work_and_none_when_there_is_none() {
-    let code = "import time\ndef handler(event, context):\n    context.read('/wait')\n    return event['data']\n";
-    let stage = Stage::new(
-        &python("processes_max = 2\nidle_ms = 50\ntimeout_ms = 5000"),
-        &[("do.py", &code.replace("    context.read('/wait')\n", ""))],
-    )
-    .await;
+    let code = "import os\nheld = os.open('pipes/held', os.O_RDONLY | os.O_NONBLOCK)\n\
+        def handler(event, context):\n    return event['data']\n";
+    let toml = python("processes_max = 2\nidle_ms = 50\ntimeout_ms = 5000");
+    let stage = Stage::new(&toml, &[("do.py", code), ("pipes/none", "")]).await;
+    let held = stage.pipe("held");
     let nobody = stage.bench.nobody();
     let (one, two, three) =
         tokio::join!(nobody.post("/do", json!(1)), nobody.post("/do", json!(2)), nobody.post("/do", json!(3)));
     assert_eq!([one, two, three].map(|answer| answer.expect("an answer").json()), [json!(1), json!(2), json!(3)]);
     assert_eq!(stage.functions.processes("do").map(|(_, started)| started), Some(2), "the third waited for one of two");
-    let none_waits = async {
-        while stage.functions.processes("do").is_some_and(|(waiting, _)| waiting > 0) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(10), none_waits).await.expect("they end when nobody calls");
+    released(&held).await;
+    assert_eq!(stage.functions.processes("do"), Some((0, 2)), "they end when nobody calls");
     assert!(nobody.post("/do", json!(4)).await.is_ok());
 }
