@@ -5,9 +5,8 @@ use crate::declared::May;
 use crate::documents::{Documents, Put};
 use crate::faults;
 use crate::reading::undeclared;
-use crate::runtime::Answered;
-use bytes::Bytes;
-use callboard::{Body, Effects, Emit, Fault, Kind, Outcome, Reply, SendMsg, Start, Uri, event};
+use crate::runtime::{Answered, Begun, is_json};
+use callboard::{Body, Effects, Emit, Fault, Kind, Outcome, Pieces, Reply, SendMsg, Start, Uri, event};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -84,12 +83,9 @@ pub(crate) fn read(
 ) -> Result<Reply<Box<RawValue>>, Fault> {
     let wrong = |what: String| faults::answer(format!("{function}: {what}"));
     if let Some(prelude) = answered.prelude {
-        return read_prelude(function, prelude, &answered.media_type, answered.body);
+        return read_prelude(function, prelude, Reply::text(answered.media_type, answered.body));
     }
-    let kind = answered.media_type.split(';').next().unwrap_or_default().trim();
-    let is_json =
-        kind.is_empty() || kind == "application/json" || kind == "application/octet-stream" || kind.ends_with("+json");
-    if !is_json {
+    if !is_json(&answered.media_type) {
         return Ok(Reply::text(answered.media_type.clone(), answered.body));
     }
     if answered.body.is_empty() {
@@ -123,11 +119,22 @@ impl<T> Nothing for Reply<T> {
     }
 }
 
+/// The reply of a streamed answer whose body comes while it is sent.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn begin(function: &str, begun: Begun, pieces: Pieces) -> Result<Reply<Box<RawValue>>, Fault> {
+    let reply = Reply::pieces(begun.media_type, pieces);
+    match begun.prelude {
+        Some(prelude) => read_prelude(function, prelude, reply),
+        None => Ok(reply),
+    }
+}
+
 fn read_prelude(
     function: &str,
     prelude: crate::runtime::Prelude,
-    media_type: &str,
-    body: Bytes,
+    mut reply: Reply<Box<RawValue>>,
 ) -> Result<Reply<Box<RawValue>>, Fault> {
     let status = prelude.status_code.unwrap_or(200);
     if !(200..=599).contains(&status) {
@@ -136,7 +143,6 @@ fn read_prelude(
     if !prelude.cookies.is_empty() {
         return Err(undeclared(function, "sets a cookie", "a service of Rust for it: functions set none"));
     }
-    let mut reply = Reply::text(media_type.to_owned(), body);
     if status >= 300 {
         reply.outcome = Outcome::Refused(status);
     }

@@ -49,6 +49,7 @@ fn of_failure(function: &str, failure: &Failure, is_open: bool) -> Fault {
             let error = error_of("Runtime.ExitError", exited.to_string());
             bug("function.exited", format!("{function}: {}", error.error_message), &error)
         }
+        Failure::Left => Fault::unavailable("function.exited", "nobody takes the rest of the answer"),
         Failure::Start(what) => {
             let error = error_of("Sandbox.Failure", what.clone());
             bug("function.sandbox", format!("{function} cannot be started: {what}"), &error)

@@ -3,16 +3,19 @@
 use crate::declared::May;
 use crate::documents::Documents;
 use crate::logs::OnLine;
-use crate::pool::{NoAnswer, Pool, Work};
+use crate::pool::{self, NoAnswer, Pool, Work};
 use crate::reading::Reading;
-use crate::runtime::Invocation;
+use crate::runtime::{Answered, Begun, Invocation};
+use crate::worker::Failure;
 use crate::{envelope, event, faults, trace};
-use callboard::{Data, Env, Fault, Function, Msg, Reply};
+use callboard::{Data, Env, Fault, Function, HTTP, Msg, Pieces, Reply};
+use futures_util::stream;
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 
 /// How long a process is waited for where the message says nothing.
 const PATIENCE_MS: u64 = 1_000_000;
@@ -85,15 +88,29 @@ impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
         (*name).clone_into(&mut invocation.function);
         invocation.trace = traceparent.as_deref().and_then(trace::of_aws).unwrap_or_default();
         invocation.client_context = json!({"custom": {"callboard_token": token}}).to_string();
+        // Only who asked over HTTP takes an answer piece by piece; it must be able to go on when this function has answered.
+        let (live, begun) = (msg.source == HTTP).then(oneshot::channel).unzip();
         let work = Work {
             invocation,
             timeout: Duration::from_millis(self.inner.timeout_ms),
             patience: Duration::from_millis(patience_ms),
             is_tail_wanted: tails.is_wanted(&id),
+            live,
         };
         let reading =
             Reading { token, env, function: Arc::from(*name), may: may.clone(), documents: documents.clone() };
-        let (result, tail) = pool.run(work, reading).await;
+        let run = pool.clone().run(work, reading);
+        let (result, tail) = match begun {
+            None => run.await,
+            Some(begun) => {
+                let mut run = Box::pin(run);
+                tokio::select! {
+                    biased;
+                    ended = &mut run => ended,
+                    Ok(begun) = begun => return self.pass_on(id, begun, run),
+                }
+            }
+        };
         tails.keep(&id, tail);
         let answered = result.map_err(|no_answer| self.fault(&id, &no_answer))?;
         envelope::read(name, answered, may, documents)
@@ -110,6 +127,42 @@ impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
 }
 
 impl Foreign {
+    /// The reply of an answer that has begun; its process works on while it is taken, and hears where nobody takes it any more.
+    fn pass_on(
+        &self,
+        id: String,
+        mut begun: Begun,
+        run: impl Future<Output = (pool::Result<Answered>, Vec<u8>)> + Send + 'static,
+    ) -> Result<Reply<Box<RawValue>>, Fault> {
+        let (no_more, none) = mpsc::channel(1);
+        let pieces = std::mem::replace(&mut begun.pieces, none);
+        drop(no_more);
+        let (end, ended) = oneshot::channel();
+        let source = stream::unfold((pieces, Some(ended)), |(mut pieces, ended)| async {
+            match pieces.recv().await {
+                Some(piece) => Some((Ok(piece), (pieces, ended))),
+                // How it ended is known once its process is done; only then it is whole.
+                None => ended?.await.ok().flatten().map(|fault| (Err(fault), (pieces, None))),
+            }
+        });
+        let reply = envelope::begin(self.inner.name, begun, Pieces::new(source))?;
+        let this = self.clone();
+        tokio::spawn(async move {
+            let (result, tail) = run.await;
+            this.inner.tails.keep(&id, tail);
+            let fault = match result {
+                Ok(_) | Err(NoAnswer::Failed(Failure::Left)) => None,
+                Err(no_answer) => Some(this.fault(&id, &no_answer)),
+            };
+            if let Some(fault) = &fault {
+                tracing::warn!(function = this.inner.name, message.id = id, fault.code, "an answer was cut short");
+            }
+            // Nobody may wait for it any more.
+            drop(end.send(fault));
+        });
+        Ok(reply)
+    }
+
     pub(crate) fn fault(&self, id: &str, no_answer: &NoAnswer) -> Fault {
         let fault = faults::of(self.inner.name, no_answer, self.inner.is_open);
         if let (Some(on_fault), false) = (&self.inner.on_fault, matches!(no_answer, NoAnswer::Paused { .. })) {

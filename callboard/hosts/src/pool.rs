@@ -1,10 +1,10 @@
 //! The processes of one function: one more where all are at work, none where nobody calls, and a pause where they do not begin.
 
-use crate::runtime::{Answered, Beside, Invocation};
+use crate::runtime::{Answered, Begun, Beside, Invocation};
 use crate::worker::{Failure, Recipe, Worker};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// First pause after a process did not begin; it doubles.
 const PAUSE_MS: u64 = 100;
@@ -38,6 +38,8 @@ pub(crate) struct Work {
     pub(crate) patience: Duration,
     /// Answers what the process asks meanwhile.
     pub(crate) is_tail_wanted: bool,
+    /// Takes a streamed answer as it comes.
+    pub(crate) live: Option<oneshot::Sender<Begun>>,
 }
 
 /// The processes of a function.
@@ -101,7 +103,7 @@ impl Pool {
 
     /// Gives work to a process that waits, or to a new one.
     pub(crate) async fn run(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         mut work: Work,
         reading: crate::reading::Reading,
     ) -> (Result<Answered>, Vec<u8>) {
@@ -120,7 +122,7 @@ impl Pool {
         let taken = std::mem::take(&mut seat.late);
         let left = work.timeout.saturating_sub(taken).min(work.patience.saturating_sub(waited));
         work.invocation.deadline_ms = work.invocation.deadline_ms.saturating_add((waited + left).as_millis() as i64);
-        let result = seat.worker.invoke(work.invocation, left).await;
+        let result = seat.worker.invoke(work.invocation, work.live, left).await;
         lay(&seat.desk, None);
         let tail = match work.is_tail_wanted {
             true => seat.worker.log.tail().await,

@@ -1,13 +1,14 @@
 //! One process of a function: started, given one invocation at a time, and ended when it misbehaves or is not needed any more.
 
 use crate::logs::{Log, OnLine};
-use crate::runtime::{Answered, Beside, FunctionError, Invocation, InvokeError, Limits, Runtime};
+use crate::runtime::{Answered, Begun, Beside, FunctionError, Invocation, InvokeError, Limits, Runtime};
 use crate::sandbox::{Exited, Launch, Launched, Policy, launch};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 /// How often to look how much memory a working process takes, and how many it has become.
 const LOOK_MS: u64 = 25;
@@ -46,6 +47,8 @@ pub(crate) enum Failure {
     Processes { most: u64 },
     /// It ended.
     Exited(Exited),
+    /// Nobody takes the rest of its answer.
+    Left,
     /// It cannot be started.
     Start(String),
 }
@@ -178,11 +181,16 @@ impl Worker {
         }
     }
 
-    /// Gives it an invocation; `timeout` is all the time there is.
+    /// Gives it an invocation; `timeout` is all the time there is, also for an answer that goes to `live` as it comes.
     ///
     /// # Errors
     /// Why there is no answer.
-    pub(crate) async fn invoke(&mut self, invocation: Invocation, timeout: Duration) -> Result<Answered, Failure> {
+    pub(crate) async fn invoke(
+        &mut self,
+        invocation: Invocation,
+        live: Option<oneshot::Sender<Begun>>,
+        timeout: Duration,
+    ) -> Result<Answered, Failure> {
         let Self { launched: Some(launched), runtime, log, memory_bytes_max, processes_max, .. } = self else {
             return Err(Failure::Exited(Exited::default()));
         };
@@ -201,7 +209,7 @@ impl Worker {
                 }
             }
         };
-        let invoked = runtime.invoke(invocation);
+        let invoked = runtime.invoke_live(invocation, live);
         tokio::pin!(invoked);
         tokio::select! {
             biased;
@@ -238,6 +246,7 @@ fn failure_of(error: InvokeError) -> Failure {
         InvokeError::Init(error) => Failure::Init(error),
         InvokeError::ResponseTooLarge { .. } | InvokeError::Prelude(_) => Failure::Answer(error.to_string()),
         InvokeError::Broken => Failure::Exited(Exited::default()),
+        InvokeError::Left => Failure::Left,
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use tokio::sync::mpsc;
 
 /// Work for a process.
 #[derive(Clone, Debug)]
@@ -45,6 +46,18 @@ pub struct Answered {
     pub prelude: Option<Prelude>,
     /// The body; of a streamed answer what follows the prelude.
     pub body: Bytes,
+}
+
+/// A streamed answer that has begun, for whoever passes it on while the rest comes.
+#[derive(Debug)]
+pub struct Begun {
+    /// Media type it named.
+    pub media_type: String,
+    /// Status, headers and cookies.
+    pub prelude: Option<Prelude>,
+    /// The body, piece by piece. It ends where the invocation ends, which alone tells whether it is whole. Dropped, the process
+    /// hears that nobody takes the rest.
+    pub pieces: mpsc::Receiver<Bytes>,
 }
 
 /// What stands before the body of a streamed answer.
@@ -101,6 +114,8 @@ pub enum InvokeError {
     Init(FunctionError),
     /// Its connection broke in the middle of the answer.
     Broken,
+    /// Nobody takes the rest of its streamed answer.
+    Left,
 }
 
 impl fmt::Display for InvokeError {
@@ -111,6 +126,7 @@ impl fmt::Display for InvokeError {
             Self::Prelude(what) => write!(f, "the streamed answer has no prelude: {what}"),
             Self::Init(error) => write!(f, "it cannot start: {}: {}", error.error_type, error.error_message),
             Self::Broken => write!(f, "its connection broke in the middle of the answer"),
+            Self::Left => write!(f, "nobody takes the rest of its answer"),
         }
     }
 }
@@ -126,17 +142,31 @@ const PRELUDE_BYTES_MAX: usize = 64 * 1024;
 
 /// Takes a streamed answer apart.
 pub(crate) fn read_streamed(media_type: &str, body: Bytes) -> Result<Answered, InvokeError> {
+    read_beginning(media_type, &body)?.ok_or_else(|| InvokeError::Prelude("eight NUL bytes end it".to_owned()))
+}
+
+/// The same for the beginning of one; none where its prelude goes on.
+pub(crate) fn read_beginning(media_type: &str, body: &Bytes) -> Result<Option<Answered>, InvokeError> {
     if media_type != WITH_PRELUDE {
-        return Ok(Answered { media_type: media_type.to_owned(), prelude: None, body });
+        return Ok(Some(Answered { media_type: media_type.to_owned(), prelude: None, body: body.clone() }));
     }
     let head = &body[..body.len().min(PRELUDE_BYTES_MAX + GAP.len())];
-    let end = head.windows(GAP.len()).position(|window| window == GAP);
-    let end = end.ok_or_else(|| InvokeError::Prelude("eight NUL bytes end it".to_owned()))?;
+    let Some(end) = head.windows(GAP.len()).position(|window| window == GAP) else {
+        let is_too_long = head.len() == PRELUDE_BYTES_MAX + GAP.len();
+        let wrong = InvokeError::Prelude(format!("it has more than {PRELUDE_BYTES_MAX} bytes"));
+        return if is_too_long { Err(wrong) } else { Ok(None) };
+    };
     let prelude: Prelude =
         serde_json::from_slice(&body[..end]).map_err(|error| InvokeError::Prelude(error.to_string()))?;
     let named = prelude.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let media_type = named.map_or_else(|| "application/octet-stream".to_owned(), |(_, value)| value.clone());
-    Ok(Answered { media_type, prelude: Some(prelude), body: body.slice(end + GAP.len()..) })
+    Ok(Some(Answered { media_type, prelude: Some(prelude), body: body.slice(end + GAP.len()..) }))
+}
+
+/// Whether an answer may be read as a whole only: as JSON, which may say what should change.
+pub(crate) fn is_json(media_type: &str) -> bool {
+    let kind = media_type.split(';').next().unwrap_or_default().trim();
+    matches!(kind, "" | "application/json" | "application/octet-stream") || kind.ends_with("+json")
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@
 mod invocation;
 mod machine;
 mod server;
+mod streaming;
 
-pub use invocation::{Answered, FunctionError, Invocation, InvokeError, Prelude};
+pub(crate) use invocation::is_json;
+pub use invocation::{Answered, Begun, FunctionError, Invocation, InvokeError, Prelude};
 
 use callboard::BoxFuture;
 use http_body_util::Full;
@@ -41,7 +43,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Those of AWS, but 20 MiB for what is streamed: it is kept in memory.
+    /// Those of AWS, but 20 MiB for what is streamed and kept in memory; what is passed on while it comes has no bound.
     fn default() -> Self {
         Self { answer_bytes_max: (6 << 20) + 100, streamed_bytes_max: 20 << 20, connections_max: 32 }
     }
@@ -74,6 +76,8 @@ pub(crate) struct Stage {
     state: State,
     pending: Option<Invocation>,
     asker: Option<oneshot::Sender<Result<Answered, InvokeError>>>,
+    /// Whoever passes a streamed answer on while it comes.
+    live: Option<oneshot::Sender<Begun>>,
 }
 
 impl Shared {
@@ -100,7 +104,7 @@ impl Runtime {
         let shared = Arc::new(Shared {
             limits,
             beside,
-            stage: Mutex::new(Stage { state: State::Starting, pending: None, asker: None }),
+            stage: Mutex::new(Stage { state: State::Starting, pending: None, asker: None, live: None }),
             work: Notify::new(),
             started: watch::Sender::new(None),
         });
@@ -134,6 +138,18 @@ impl Runtime {
     /// # Errors
     /// Why there is no answer.
     pub async fn invoke(&self, invocation: Invocation) -> Result<Answered, InvokeError> {
+        self.invoke_live(invocation, None).await
+    }
+
+    /// The same; a streamed answer that is no JSON goes to `live` as it comes. What is then given at its end has an empty body.
+    ///
+    /// # Errors
+    /// Why there is no answer, or why it is not whole.
+    pub async fn invoke_live(
+        &self,
+        invocation: Invocation,
+        live: Option<oneshot::Sender<Begun>>,
+    ) -> Result<Answered, InvokeError> {
         let _turn = self.turn.lock().await;
         let (asker, answer) = oneshot::channel();
         let id = invocation.id.clone();
@@ -141,6 +157,7 @@ impl Runtime {
             let mut stage = self.shared.stage();
             stage.pending = Some(invocation);
             stage.asker = Some(asker);
+            stage.live = live;
         }
         let _taken_back = TakenBack { shared: &self.shared, id };
         self.shared.work.notify_one();

@@ -1,8 +1,8 @@
 //! The routes of the Runtime API over HTTP/1.1.
 
-use super::invocation::read_streamed;
+use super::invocation::{WITH_PRELUDE, is_json, read_streamed};
 use super::machine::{Refusal, Said, State};
-use super::{Answered, FunctionError, Invocation, InvokeError, Shared};
+use super::{Answered, FunctionError, Invocation, InvokeError, Shared, streaming};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 const BASE: &str = "/2018-06-01/runtime/";
 const MODE: &str = "lambda-runtime-function-response-mode";
-const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+pub(super) const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 /// How much of an answer that is too large is read, so that its sender hears why it is refused.
 const DRAINED_BYTES_MAX: u64 = 64 << 20;
 
@@ -141,11 +141,23 @@ async fn respond(shared: &Arc<Shared>, id: &str, request: Request<Incoming>) -> 
     };
     let media_type = text(request.headers(), "content-type");
     let is_streamed = text(request.headers(), MODE).eq_ignore_ascii_case("streaming");
+    let live = match is_streamed && (media_type == WITH_PRELUDE || !is_json(&media_type)) {
+        true => shared.stage().live.take(),
+        false => None,
+    };
+    if let Some(live) = live {
+        let result = streaming::pass_on(request.into_body(), &media_type, live).await;
+        let is_left = result == Err(InvokeError::Left);
+        return match settle(shared, id, result) {
+            Err(refused) => refuse(refused),
+            Ok(()) if is_left => refusal(StatusCode::GONE, "Gone", "nobody takes the rest of this answer"),
+            Ok(()) => accepted(),
+        };
+    }
     let size_max = if is_streamed { shared.limits.streamed_bytes_max } else { shared.limits.answer_bytes_max };
     let result = match read(request.into_body(), size_max).await {
         Ok(Read { trailers: Some(trailers), bytes }) if trailers.contains_key(ERROR_TYPE) => {
-            let error_type = text(&trailers, ERROR_TYPE);
-            Err(InvokeError::Function(FunctionError::read(&bytes, Some(&error_type))))
+            Err(InvokeError::Function(streaming::error_in(&trailers, &bytes)))
         }
         Ok(Read { bytes, .. }) if is_streamed => read_streamed(&media_type, bytes),
         Ok(Read { bytes, .. }) => Ok(Answered { media_type, prelude: None, body: bytes }),

@@ -8,4 +8,5 @@ mod prison;
 mod runtime;
 mod stage;
 mod starts;
+mod streaming;
 mod wire;

@@ -1,7 +1,9 @@
 //! The Runtime API: what a process is given, and what it may say when.
 
 use crate::wire::Wire;
-use callboard_hosts::runtime::{Answered, Invocation, InvokeError, Limits, Runtime};
+use callboard_hosts::runtime::{Answered, Begun, Invocation, InvokeError, Limits, Runtime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 async fn stage() -> (Runtime, Wire) {
     stage_with(Limits::default()).await
@@ -109,6 +111,59 @@ async fn a_streamed_answer_is_put_together() {
         (answered.prelude.and_then(|prelude| prelude.status_code), &answered.body[..]),
         (Some(418), &b"one, two"[..])
     );
+}
+
+const STREAMED: &str = "POST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\
+    lambda-runtime-function-response-mode: streaming\r\n\
+    content-type: application/vnd.awslambda.http-integration-response\r\n";
+
+/// Gives out work whose answer is passed on while it comes; the process has begun it with `first`.
+async fn streaming(headers: &str) -> (JoinHandle<Result<Answered, InvokeError>>, Begun, Wire) {
+    let (runtime, mut process) = stage().await;
+    let (live, begun) = oneshot::channel();
+    let invoked = tokio::spawn(async move { runtime.invoke_live(work("a"), Some(live)).await });
+    process.next().await;
+    process.write(format!("{STREAMED}{headers}\r\n").as_bytes()).await;
+    for piece in ["{\"statusCode\":418}", "\0\0\0\0\0", "\0\0\0first"] {
+        process.chunk(piece).await;
+    }
+    let mut begun = begun.await.expect("it has begun");
+    assert_eq!(begun.prelude.as_ref().and_then(|prelude| prelude.status_code), Some(418));
+    assert_eq!(begun.pieces.recv().await.as_deref(), Some(&b"first"[..]), "the last is not even sent");
+    (invoked, begun, process)
+}
+
+#[tokio::test]
+async fn a_streamed_answer_is_passed_on_while_it_comes() {
+    let (invoked, mut begun, mut process) = streaming("").await;
+    process.chunk("last").await;
+    process.write(b"0\r\n\r\n").await;
+    assert_eq!(begun.pieces.recv().await.as_deref(), Some(&b"last"[..]));
+    assert_eq!(begun.pieces.recv().await, None);
+    assert_eq!(invoked.await.expect("it ends"), Ok(Answered::default()));
+    assert_eq!(process.read().await.map(|said| said.status), Some(202));
+}
+
+#[tokio::test]
+async fn a_streamed_answer_may_fail_in_its_middle() {
+    let (invoked, mut begun, mut process) =
+        streaming("trailer: lambda-runtime-function-error-type, lambda-runtime-function-error-body\r\n").await;
+    // {"errorMessage":"no more"}
+    let trailers = "lambda-runtime-function-error-type: Error\r\n\
+        lambda-runtime-function-error-body: eyJlcnJvck1lc3NhZ2UiOiJubyBtb3JlIn0=\r\n";
+    process.write(format!("0\r\n{trailers}\r\n").as_bytes()).await;
+    assert_eq!(begun.pieces.recv().await, None);
+    let Err(InvokeError::Function(error)) = invoked.await.expect("it ends") else { panic!("it is not whole") };
+    assert_eq!((&*error.error_type, &*error.error_message), ("Error", "no more"));
+    assert_eq!(process.read().await.map(|said| said.status), Some(202));
+}
+
+#[tokio::test]
+async fn a_process_hears_that_nobody_takes_the_rest() {
+    let (invoked, begun, mut process) = streaming("").await;
+    drop(begun);
+    assert_eq!(invoked.await.expect("it ends"), Err(InvokeError::Left));
+    assert_eq!(process.read().await.map(|said| said.status), Some(410));
 }
 
 #[tokio::test]

@@ -54,6 +54,10 @@ impl Wire {
         drop(self.stream.write_all(bytes).await);
     }
 
+    pub(crate) async fn chunk(&mut self, piece: &str) {
+        self.write(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes()).await;
+    }
+
     /// One response; none where the connection ends before.
     pub(crate) async fn read(&mut self) -> Option<Said> {
         let mut head = Vec::new();
