@@ -1,4 +1,4 @@
-//! The clients of AWS as they are: what runs functions in Python and Rust, and boto3, which invokes them. The tests install those
+//! The clients of AWS as they are: what runs functions in Python and Rust, and what invokes them, boto3 and the command line. The tests install those
 //! of Python by themselves, once, below `target`.
 
 use crate::stage::{Lines, Stage, folder, functions, python};
@@ -7,11 +7,12 @@ use callboard_bench::{Bench, Kept};
 use callboard_hosts::invoke::{self, Keys};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-const PACKAGES: [&str; 2] = ["awslambdaric==4.2.2", "boto3==1.44.8"];
+const PACKAGES: [&str; 3] = ["awslambdaric==4.2.2", "boto3==1.44.8", "awscli==1.46.3"];
 
 /// A Python with the clients of AWS.
 fn python_with_clients() -> &'static Path {
@@ -19,6 +20,9 @@ fn python_with_clients() -> &'static Path {
     PYTHON.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
         let (program, mark) = (folder.join("bin/python3"), folder.join("installed"));
+        // Each test may be a process of its own.
+        let alone = std::fs::File::create(folder.with_extension("lock")).expect("a lock");
+        alone.lock().expect("the others let go");
         if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == PACKAGES.join(" ")) {
             return program;
         }
@@ -78,7 +82,8 @@ async fn full(_: Msg<Empty>) -> Result<Reply, Fault> {
 }
 
 const CALLER: &str = r#"
-import base64, boto3, json, sys
+import base64, boto3, datetime, json, sys
+from botocore import auth
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -97,7 +102,23 @@ def invoke(by=ours, **arguments):
     except ClientError as error:
         return [error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]]
 
+changing = client("mine", "0123456789abcdef")
+def change(request, **_):
+    request.body = b"5"
+changing.meta.events.register("before-send.lambda.Invoke", change)
+
+def aside(minutes):
+    now = auth.get_current_datetime
+    auth.get_current_datetime = lambda *args, **named: now(*args, **named) + datetime.timedelta(minutes=minutes)
+    try:
+        return invoke(FunctionName="do", Payload=b"4")
+    finally:
+        auth.get_current_datetime = now
+
 print(json.dumps({
+    "changed": invoke(changing, FunctionName="do", Payload=b"4"),
+    "late": aside(-16),
+    "soon": aside(14),
     "answer": invoke(FunctionName="do", Payload=b'{"n": 1}', LogType="Tail"),
     "arn": invoke(FunctionName="arn:aws:lambda:eu-central-1:000000000000:function:do", Payload=b'2'),
     "failure": invoke(FunctionName="do", Payload=b'"fail"', LogType="Tail"),
@@ -111,9 +132,15 @@ print(json.dumps({
 }))
 "#;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn boto3_invokes_functions() {
-    let program = python_with_clients();
+/// Functions that may be invoked, and where.
+struct Endpoint {
+    bench: Bench,
+    lines: Lines,
+    url: String,
+    _folder: TempDir,
+}
+
+async fn endpoint() -> Endpoint {
     let native = Service::new("native").on(Kind::Get, "/hello", hello, Who::Services, Stranger::NotFound).on(
         Kind::Post,
         "/full",
@@ -130,11 +157,17 @@ async fn boto3_invokes_functions() {
     let now_ms = std::time::UNIX_EPOCH.elapsed().expect("a time").as_millis() as i64;
     bench.clock().advance(now_ms - callboard_bench::START_MS);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
     let keys = Keys::parse("mine:0123456789abcdef").expect("keys");
     let options = invoke::Options { keys, tenant: Tenant::new("demo"), tails: functions.tails.clone() };
     tokio::spawn(invoke::serve(bench.host().clone(), options, listener));
-    let (program, url) = (program.to_owned(), format!("http://{address}"));
+    Endpoint { bench, lines, url, _folder: folder }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn boto3_invokes_functions() {
+    let program = python_with_clients();
+    let Endpoint { bench, lines, url, _folder } = endpoint().await;
     let said = tokio::task::spawn_blocking(move || {
         run(Command::new(program).args(["-c", CALLER, &url]).env_remove("AWS_PROFILE"))
     });
@@ -151,9 +184,47 @@ async fn boto3_invokes_functions() {
     assert_eq!(said["unknown"], json!([404, "ResourceNotFoundException"]));
     assert_eq!(said["throttled"], json!([429, "TooManyRequestsException"]));
     assert_eq!(said["stranger"], json!([403, "UnrecognizedClientException"]));
-    assert_eq!(said["wrong"], json!([403, "InvalidSignatureException"]));
+    for wrong in ["wrong", "changed", "late"] {
+        assert_eq!(said[wrong], json!([403, "InvalidSignatureException"]), "{wrong}");
+    }
+    assert_eq!(said["soon"], json!([200, null, "4", ""]), "clocks may differ by minutes");
     let is_printed = |lines: &Vec<(String, String, String)>| lines.iter().any(|(_, _, line)| line == "got later");
     assert!(!is_printed(&lines.borrow()), "what nobody waits for is queued");
     bench.settle().await;
     lines.subscribe().wait_for(is_printed).await.expect("and delivered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_of_aws_invokes_functions() {
+    let program = python_with_clients().with_file_name("aws");
+    let Endpoint { url, lines, bench, _folder } = endpoint().await;
+    let aws = async |secret: &str, words: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(["lambda", "invoke", "--endpoint-url", &url, "--output", "json"]).args(words).arg("/dev/stderr");
+        let settings = [("AWS_ACCESS_KEY_ID", "mine"), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_MAX_ATTEMPTS", "1")];
+        command.envs(settings).env("AWS_DEFAULT_REGION", "eu-central-1").env("AWS_CONFIG_FILE", "/dev/null");
+        command.env_remove("AWS_PROFILE").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ends");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.success(), said, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let ours = "0123456789abcdef";
+    let (is_good, said, body) =
+        aws(ours, &["--function-name", "do", "--payload", "{\"n\": 1}", "--log-type", "Tail"]).await;
+    assert_eq!((is_good, &said["StatusCode"], &*body), (true, &json!(200), "{\"n\":1}"), "{said}");
+    assert_eq!((&said["ExecutedVersion"], &said["LogResult"]), (&json!("$LATEST"), &json!("Z290IHsnbic6IDF9Cg==")));
+    let (_, said, body) = aws(ours, &["--function-name", "do", "--payload", "\"fail\""]).await;
+    assert!(said["FunctionError"] == "Unhandled" && body.contains("KeyError"), "{said} {body}");
+    let (_, said, _) = aws(ours, &["--function-name", "do", "--payload", "1", "--invocation-type", "DryRun"]).await;
+    assert_eq!(said["StatusCode"], 204);
+    for (secret, function, name) in
+        [(ours, "nobody", "ResourceNotFoundException"), ("fedcba9876543210", "do", "InvalidSignatureException")]
+    {
+        let (is_good, _, told) = aws(secret, &["--function-name", function, "--payload", "1"]).await;
+        assert!(!is_good && told.contains(name), "{told}");
+    }
+    let later = ["--function-name", "do", "--payload", "\"later\"", "--invocation-type", "Event"];
+    assert_eq!(aws(ours, &later).await.1["StatusCode"], 202);
+    bench.settle().await;
+    lines.subscribe().wait_for(|lines| lines.iter().any(|(_, _, line)| line == "got later")).await.expect("a line");
 }
