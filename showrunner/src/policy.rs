@@ -29,55 +29,59 @@ pub(crate) fn cedar(told: &Value) -> String {
     told["policy"].as_str().unwrap_or_default().to_owned()
 }
 
-/// What every service declares, what its functions were seen to use, and where that differs.
+/// What every function declares, what it was seen to use, and where that differs: a table for each service.
 pub(crate) fn privileges(told: &Value) -> String {
+    let functions = |service: &Value| service["functions"].as_array().cloned().unwrap_or_default();
+    let services = told["services"].as_array().into_iter().flatten().map(functions);
+    services.filter(|functions| !functions.is_empty()).map(|functions| table(&functions)).collect::<Vec<_>>().join("\n")
+}
+
+const HEADS: [&str; 4] = ["FUNCTION", "RIGHT", "SEEN", "DIFFERENCE"];
+
+fn table(functions: &[Value]) -> String {
+    let lines: Vec<[String; 4]> = functions.iter().flat_map(lines).collect();
+    let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0).max(HEADS[at].len());
+    let (row, right, seen) = (width(0), width(1), width(2));
     let mut out = String::new();
-    for service in told["services"].as_array().into_iter().flatten() {
-        let name = service["service"].as_str().unwrap_or_default();
-        writeln!(out, "{name}").expect("a string takes every write");
-        line(&mut out, "  declared", &words(&service["declared"]));
-        for function in service["functions"].as_array().into_iter().flatten() {
-            let observed = function["observed"].as_object();
-            let observed: Vec<String> =
-                observed.into_iter().flatten().map(|(right, count)| format!("{right} ×{count}")).collect();
-            let undeclared = words(&function["undeclared"]);
-            if observed.is_empty() {
-                continue;
-            }
-            writeln!(out, "  {}", function["function"].as_str().unwrap_or_default())
-                .expect("a string takes every write");
-            line(&mut out, "    observed", &observed);
-            line(&mut out, "    not declared", &undeclared);
-        }
-        line(&mut out, "  declared, not seen since the start", &words(&service["unused"]));
+    for [one, two, three, four] in std::iter::once(HEADS.map(str::to_owned)).chain(lines) {
+        let line = format!("{one:row$}  {two:right$}  {three:>seen$}  {four}");
+        writeln!(out, "{}", line.trim_end()).expect("a string takes every write");
     }
-    out.push_str("\nper function, with what each could do without: --format json\n");
     out
+}
+
+/// The rights of a function, a line for each that was used and one for those of a kind that were not.
+fn lines(function: &Value) -> Vec<[String; 4]> {
+    let undeclared = words(&function["undeclared"]);
+    let seen = function["observed"].as_object().into_iter().flatten().map(|(right, count)| {
+        let difference = if undeclared.contains(right) { "not declared" } else { "" };
+        [right.clone(), count.to_string(), difference.to_owned()]
+    });
+    let unused = grouped(&words(&function["unused"])).into_iter();
+    let unused = unused.map(|rights| [rights, String::new(), "declared, not seen".to_owned()]);
+    let mut rights: Vec<[String; 3]> = seen.chain(unused).collect();
+    if rights.is_empty() {
+        rights.push(["nothing".to_owned(), String::new(), String::new()]);
+    }
+    let row = std::iter::once(function["row"].as_str().unwrap_or_default()).chain(std::iter::repeat(""));
+    row.zip(rights).map(|(row, [right, seen, difference])| [row.to_owned(), right, seen, difference]).collect()
 }
 
 fn words(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn line(out: &mut String, head: &str, words: &[String]) {
-    if !words.is_empty() {
-        writeln!(out, "{head}: {}", grouped(words)).expect("a string takes every write");
-    }
-}
-
-/// Rights with the same beginning together: `read table series, season; get /home`.
-fn grouped(words: &[String]) -> String {
+/// Rights with the same beginning together: `read table series, season`, `get /home`.
+fn grouped(words: &[String]) -> Vec<String> {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for right in words {
-        let on = right.split(" ×").next().unwrap_or(right).rfind(' ').unwrap_or(0);
-        let (what, on) = right.split_at(on);
+        let (what, on) = right.rsplit_once(' ').unwrap_or(("", right));
         match groups.last_mut() {
-            Some((last, all)) if *last == what => all.push(on.trim_start()),
-            _ => groups.push((what, vec![on.trim_start()])),
+            Some((last, all)) if *last == what => all.push(on),
+            _ => groups.push((what, vec![on])),
         }
     }
-    let groups: Vec<String> = groups.into_iter().map(|(what, on)| format!("{what} {}", on.join(", "))).collect();
-    groups.join("; ")
+    groups.into_iter().map(|(what, on)| format!("{what} {}", on.join(", "))).collect()
 }
 
 #[cfg(test)]
@@ -93,7 +97,7 @@ mod tests {
         let services = all_services();
         let rows: Vec<_> = services.iter().flat_map(|service| &service.bindings).collect();
         for service in &services {
-            for used in service.uses.iter().filter(|used| !matches!(used.kind, Kind::Event(_))) {
+            for used in service.all_uses().into_iter().filter(|used| !matches!(used.kind, Kind::Event(_))) {
                 let is_there =
                     rows.iter().any(|row| row.kind == used.kind && row.pattern.shape() == used.pattern.shape());
                 assert!(is_there, "{} uses {} {}", service.name, used.kind, used.pattern.as_str());
@@ -108,7 +112,7 @@ mod tests {
         let roles: [&[&str]; 5] = [&[], &["viewer"], &["editor"], &["owner"], &["viewer", "editor", "owner"]];
         let mut principals: Vec<Principal> = roles.iter().map(|roles| Principal::person("p", roles)).collect();
         principals.extend([Principal::Nobody, Principal::Service("cli".into())]);
-        let asker = |declares| Some(Asker { service: "site", declares });
+        let asker = |declares| Some(Asker { service: "site", row: "site page /", declares });
         let mut asked = 0;
         for service in &services {
             for binding in service.bindings.iter().filter(|binding| !matches!(binding.kind, Kind::Event(_))) {
@@ -117,7 +121,7 @@ mod tests {
                     || services
                         .iter()
                         .filter(|one| one.name == "site")
-                        .flat_map(|site| &site.uses)
+                        .flat_map(callboard::Service::all_uses)
                         .any(|used| used.kind == binding.kind && used.pattern.shape() == binding.pattern.shape());
                 for principal in &principals {
                     for asker in [None, asker(declares)] {
@@ -136,12 +140,19 @@ mod tests {
     }
 
     #[test]
-    fn privileges_are_told_in_words() {
-        let told = json!({"services": [{"service": "shop", "declared": ["get /a", "get /b", "run ffmpeg"], "unused": ["run ffmpeg"],
-            "functions": [{"function": "shop::buy", "observed": {"get /a": 3, "get /b": 1}, "undeclared": []},
-                          {"function": "shop::sell", "observed": {}, "undeclared": []}]}]});
-        let want = "shop\n  declared: get /a, /b; run ffmpeg\n  shop::buy\n    observed: get /a ×3, /b ×1\n  \
-                    declared, not seen since the start: run ffmpeg\n";
-        assert!(privileges(&told).starts_with(want), "{}", privileges(&told));
+    fn privileges_are_a_table() {
+        let told = json!({"services": [{"service": "shop", "functions": [
+            {"row": "shop post /a", "observed": {"get /b": 3, "emit sold /a": 1}, "undeclared": ["emit sold /a"],
+                "unused": ["read table pen", "read table ink", "run ffmpeg"]},
+            {"row": "shop get /c", "observed": {}, "undeclared": [], "unused": []}]}]});
+        let want = "\
+FUNCTION      RIGHT                SEEN  DIFFERENCE
+shop post /a  get /b                  3
+              emit sold /a            1  not declared
+              read table pen, ink        declared, not seen
+              run ffmpeg                 declared, not seen
+shop get /c   nothing
+";
+        assert_eq!(privileges(&told), want);
     }
 }

@@ -42,9 +42,10 @@ fn readme(service: &Service) -> String {
             out += &format!("| {} | `{}` | {undo} | {} |\n", step.id, step.function_name(), step.retry.attempts);
         }
     }
-    if !service.uses.is_empty() {
+    let uses = service.all_uses();
+    if !uses.is_empty() {
         let line = |used: &callboard::Use| format!("- {} `{}`\n", used.kind, used.pattern.as_str());
-        out += &format!("\n## What it uses and publishes\n\n{}", service.uses.iter().map(line).collect::<String>());
+        out += &format!("\n## What it uses and publishes\n\n{}", uses.into_iter().map(line).collect::<String>());
     }
     if !service.tables.is_empty() {
         let kind = |is_tenants| if is_tenants { "rows belong to tenants" } else { "shared by all tenants" };

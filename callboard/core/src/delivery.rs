@@ -82,11 +82,12 @@ impl Host {
             return Err(Fault::unavailable("poison", message));
         }
         let space = &self.inner.space;
+        let holder = space.holder(target);
         let call = match target {
             Target::Binding(at) => {
                 let binding = Some(space.binding(at).1);
                 let function = &*space.binding(at).1.function;
-                Call { service: at.service, function, binding, settle, step: None, flow: None }
+                Call { service: at.service, holder, function, binding, settle, step: None, flow: None }
             }
             Target::Flow(at) => {
                 let mut msg = self.delivered(delivery, self.unstow(envelope).await?);
@@ -96,7 +97,7 @@ impl Host {
             }
             Target::Due { service, schedule } => {
                 let function = &*space.services[service].schedules[schedule].function;
-                Call { service, function, binding: None, settle, step: None, flow: None }
+                Call { service, holder, function, binding: None, settle, step: None, flow: None }
             }
             Target::Tick { service, schedule } => {
                 let service = &space.services[service];

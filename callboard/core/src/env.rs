@@ -4,7 +4,6 @@ use crate::breaker::Watched;
 use crate::flow::StepCall;
 use crate::host::Inner;
 use crate::invocation::{Log, Open, Used};
-use crate::observed;
 use crate::outside::{Dependency, Origin, Request, Response};
 use crate::ports::{Blobs, Exec, Exited, Folder, Operations, Read};
 use crate::{
@@ -26,8 +25,6 @@ pub struct Env {
     pub(crate) inner: Arc<Inner>,
     pub(crate) head: Arc<Head>,
     pub(crate) service: usize,
-    /// Path of the function that runs.
-    pub(crate) function: &'static str,
     pub(crate) is_relay: bool,
     pub(crate) step: Option<StepCall>,
     pub(crate) open: Arc<Open>,
@@ -101,7 +98,6 @@ impl Env {
     /// # Errors
     /// As [`Env::query`].
     pub async fn query_many(&self, reads: Vec<Read>) -> Result<Vec<Rows>, Fault> {
-        reads.iter().for_each(|read| self.inner.observed.note_statement(self.function, read.statement));
         self.open.query(&self.head, reads).await
     }
 
@@ -152,10 +148,7 @@ impl Env {
 
     /// Asks a function of any service, as the service whose function runs.
     async fn ask_other(&self, msg: Msg) -> Result<Answer, Fault> {
-        if let Some(at) = self.inner.space.find_call(&msg.kind, &msg.uri) {
-            self.inner.observed.note(self.function, observed::Used::Calls(at));
-        }
-        self.open.call(self.service, msg).await
+        self.open.call(msg).await
     }
 
     /// As [`Env::relay`], for a change that is made only if the resource still has this version.
@@ -250,7 +243,6 @@ impl Env {
         if !self.inner.space.services[self.service].tools.contains(&exec.tool) {
             return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
         }
-        self.inner.observed.note(self.function, observed::Used::Runs(exec.tool));
         self.open.unrecorded("programs")?;
         self.open.wait(Used::Tool(exec.tool), self.inner.ports.machine.exec(exec)).await
     }
@@ -275,7 +267,6 @@ impl Env {
                 request.path
             )));
         }
-        self.inner.observed.note(self.function, observed::Used::Fetches(setting));
         if let Some(played) = self.open.played(&request) {
             return played;
         }

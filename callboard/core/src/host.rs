@@ -6,13 +6,14 @@ use crate::denial::Denials;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
 use crate::housekeeping;
-use crate::invocation::{Capture, Dependency, Ending, Log, Observer, Open, Recorder};
-use crate::observed::{Observed, Used};
+use crate::invocation::{Capture, Dependency, Ending, Log, Observer, Open, Recorder, Used};
+use crate::observed::Observed;
 use crate::once::kept;
 use crate::outside::Outside;
 use crate::policy::{Policy, Tables};
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
 use crate::service::{Binding, Service};
+use crate::space::Target;
 use crate::{Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Reply};
 use crate::{LiveMessage, Privileges, SigningKey, Space, Tenant, Uri, event, fill_slots};
 use serde_json::{Value, json};
@@ -198,7 +199,6 @@ impl HostBuilder {
         self.ports.entropy.fill_secret(&mut seed);
         let capture = self.recorder.and_then(|recorder| Capture::new(recorder, &space, &self.settings));
         let inner = Inner {
-            space,
             invocations: Log::new(u64::from_le_bytes(seed), self.ports.clock.now_ms(), self.observers, capture),
             retention,
             log_end: Mutex::new(log_end),
@@ -212,9 +212,10 @@ impl HostBuilder {
             breakers: Breakers::default(),
             policy: self.policy,
             denials: Denials::default(),
-            observed: Observed::default(),
+            observed: Observed::new(&space),
             last_id: Mutex::default(),
             commits: AtomicU64::new(0),
+            space,
         };
         let host = Host { inner: Arc::new(inner) };
         host.plan_schedules().await?;
@@ -225,6 +226,8 @@ impl HostBuilder {
 /// A function about to run, and what belongs to its commit.
 pub(crate) struct Call<'a> {
     pub(crate) service: usize,
+    /// Its place among all functions, where its rights stand.
+    pub(crate) holder: usize,
     pub(crate) function: &'a dyn ErasedFunction,
     pub(crate) binding: Option<&'a Binding>,
     pub(crate) settle: Option<Settle>,
@@ -319,7 +322,7 @@ impl Host {
         self.run_for(None, msg).await
     }
 
-    /// The same for a function of a service that asks another, by the service's place.
+    /// The same for a function that asks another, by the place of the one that asks.
     pub(crate) async fn run_for(&self, asker: Option<usize>, mut msg: Msg) -> Result<Answer, Fault> {
         let space = &*self.inner.space;
         let at = space.find_call(&msg.kind, &msg.uri).ok_or_else(|| self.nothing_at(&msg.head))?;
@@ -336,6 +339,7 @@ impl Host {
         msg.params = binding.pattern.params(&msg.uri);
         let call = Call {
             service: at.service,
+            holder: space.holder(Target::Binding(at)),
             function: &*binding.function,
             binding: Some(binding),
             settle: None,
@@ -383,7 +387,6 @@ impl Host {
             inner: self.inner.clone(),
             head: msg.head.clone(),
             service: call.service,
-            function: call.function.name(),
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
             step: call.step,
             open: open.clone(),
@@ -476,8 +479,8 @@ impl Host {
             return Ok(None);
         }
         let effects = reply.effects.clone();
-        self.note_effects(call, &effects);
-        let outbox = self.outbox(call.service, head, &effects, now_ms, open)?;
+        open.note(Used::Effects(&effects));
+        let outbox = self.outbox(call, head, &effects, now_ms, open)?;
         let mut moves = self.flow_moves(call.service, head, &effects, open)?;
         if let Some(step) = call.step {
             moves.push(FlowMove::Event { run: step.run, event: step.succeeded(&reply.body) });
@@ -502,31 +505,16 @@ impl Host {
         }))
     }
 
-    fn note_effects(&self, call: &Call<'_>, effects: &Effects) {
-        let (observed, space, function) = (&self.inner.observed, &self.inner.space, call.function.name());
-        for write in &effects.writes {
-            observed.note_statement(function, write.statement);
-        }
-        for emit in &effects.events {
-            let pattern = space.emit_pattern(call.service, &emit.kind, &emit.uri);
-            observed.note(function, Used::Emits(emit.kind.clone(), pattern));
-        }
-        for at in effects.sends.iter().filter_map(|send| space.find_call(&send.kind, &send.uri)) {
-            observed.note(function, Used::Calls(at));
-        }
-        effects.starts.iter().for_each(|start| observed.note(function, Used::Starts(start.flow)));
-    }
-
     fn outbox(
         &self,
-        service: usize,
+        call: &Call<'_>,
         head: &Head,
         effects: &Effects,
         now_ms: i64,
         open: &Open,
     ) -> Result<Vec<Outgoing>, Fault> {
         let space = &self.inner.space;
-        let name = space.services[service].name;
+        let name = space.services[call.service].name;
         let envelope = |kind: &Kind, uri: &Uri, data: Value| Envelope {
             id: self.inner.id(),
             source: format!("service/{name}"),
@@ -543,7 +531,7 @@ impl Host {
             dataref: None,
         };
         let events = effects.events.iter().map(|emit| {
-            self.permit_emit(service, &emit.kind, &emit.uri, head)?;
+            self.permit_emit(call.holder, &emit.kind, &emit.uri, head)?;
             let lanes = space.event_lanes(&emit.kind, &emit.uri);
             let envelope = envelope(&emit.kind, &emit.uri, emit.data.clone()).into();
             Ok(Outgoing { envelope, lanes, is_event: true })
@@ -552,7 +540,7 @@ impl Host {
             let nobody = || Fault::bug(format!("{name} sends {} to {}, which nobody answers", send.kind, send.uri));
             let at = space.find_call(&send.kind, &send.uri).ok_or_else(nobody)?;
             let lane = space.call_lane(&send.kind, &send.uri, send.at_ms).ok_or_else(nobody)?;
-            self.permit_send(service, at, &send.kind, &send.uri, head)?;
+            self.permit_send(call.holder, at, &send.kind, &send.uri, head)?;
             Ok(Outgoing {
                 envelope: envelope(&send.kind, &send.uri, send.data.read()?).into(),
                 lanes: vec![lane],

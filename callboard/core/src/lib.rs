@@ -17,6 +17,7 @@ mod fault;
 pub mod flow;
 mod function;
 mod handler;
+mod holders;
 mod host;
 mod housekeeping;
 mod id;

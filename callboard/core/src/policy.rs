@@ -36,16 +36,18 @@ pub struct Question<'a> {
     pub uri: &'a Uri,
     /// Who acts. A principal's roles are those in this tenant.
     pub principal: &'a Principal,
-    /// The service whose function asks, where one does; otherwise the call comes from outside or from the runtime.
-    pub asker: Option<Asker>,
+    /// The function that asks, where one does; otherwise the call comes from outside or from the runtime.
+    pub asker: Option<Asker<'a>>,
 }
 
-/// A service that asks another.
+/// A function that asks one of another service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asker {
-    /// Its name.
+pub struct Asker<'a> {
+    /// Name of its service.
     pub service: &'static str,
-    /// Whether its table declares that it uses this function, or it is its own.
+    /// Its row.
+    pub row: &'a str,
+    /// Whether its row declares that it uses the other one, or that is of its own service.
     pub declares: bool,
 }
 
@@ -78,10 +80,10 @@ pub enum Change {
     },
     /// The operator of the machine does it, or a service that declares it.
     Operate,
-    /// A service declares in its table that it uses a function of another.
+    /// A function declares in its table that it uses one of another service.
     Declare {
-        /// The service.
-        service: String,
+        /// Its row.
+        row: String,
         /// The declaration, as it is written in its table.
         declaration: String,
     },
@@ -105,7 +107,7 @@ impl fmt::Display for Change {
             Self::SignIn { tenant } => write!(f, "sign in to {tenant}"),
             Self::Grant { role, tenant } => write!(f, "have the role {role} in {tenant}"),
             Self::Operate => write!(f, "do it as the operator of this machine, or in a service that declares it"),
-            Self::Declare { service, declaration } => write!(f, "add `{declaration}` to the table of {service}"),
+            Self::Declare { row, declaration } => write!(f, "add `{declaration}` behind the row `{row}`"),
             Self::Lift { policy, place } => write!(f, "take away the policy `{policy}` at {place}, or narrow it"),
             Self::Permit { policy } => write!(f, "add the policy `{policy}`"),
         }
@@ -142,9 +144,9 @@ fn refusal(question: &Question<'_>) -> Refusal {
     let mut rules = Vec::new();
     let mut changes = Vec::new();
     if let Some(asker) = question.asker.filter(|asker| !asker.declares) {
-        rules.push(format!("{} does not declare that it uses {function}", asker.service));
+        rules.push(format!("`{}` does not declare that it uses {function}", asker.row));
         let declaration = declaration(&binding.kind, binding.pattern.as_str());
-        changes.push(Change::Declare { service: asker.service.to_owned(), declaration });
+        changes.push(Change::Declare { row: asker.row.to_owned(), declaration });
     }
     if !is_one_of(binding.who, principal) {
         let sign_in = (**principal == Principal::Nobody).then(|| Change::SignIn { tenant: (*tenant).clone() });
@@ -173,8 +175,10 @@ impl Host {
     pub(crate) fn permit(&self, asker: Option<usize>, at: At, head: &Head) -> Result<(), Fault> {
         let space = &self.inner.space;
         let (service, binding) = space.binding(at);
-        let asker =
-            asker.map(|asker| Asker { service: space.services[asker].name, declares: space.declares(asker, at) });
+        let asker = asker.map(|asker| {
+            let holder = space.holders.at(asker);
+            Asker { service: space.services[holder.service].name, row: &holder.row, declares: holder.declares(at) }
+        });
         let Head { tenant, uri, principal, .. } = head;
         let question = Question { service, binding, tenant, uri, principal, asker };
         match self.inner.policy.decide(&question) {
@@ -196,29 +200,31 @@ impl Host {
         fault
     }
 
-    /// Refuses a message to a function that the service does not declare.
-    pub(crate) fn permit_send(&self, service: usize, at: At, kind: &Kind, uri: &Uri, head: &Head) -> Result<(), Fault> {
-        if self.inner.space.declares(service, at) {
+    /// Refuses a message to a function that this one does not declare.
+    pub(crate) fn permit_send(&self, holder: usize, at: At, kind: &Kind, uri: &Uri, head: &Head) -> Result<(), Fault> {
+        let space = &self.inner.space;
+        let sender = space.holders.at(holder);
+        if sender.declares(at) {
             return Ok(());
         }
-        let principal = Principal::Service(self.inner.space.services[service].name.into());
+        let principal = Principal::Service(space.services[sender.service].name.into());
         let head = Head { kind: kind.clone(), uri: uri.clone(), principal, ..head.clone() };
-        self.permit(Some(service), at, &head)
+        self.permit(Some(holder), at, &head)
     }
 
     /// Refuses an event on a URI that only other services answer, unless it is declared.
-    pub(crate) fn permit_emit(&self, service: usize, kind: &Kind, uri: &Uri, head: &Head) -> Result<(), Fault> {
+    pub(crate) fn permit_emit(&self, holder: usize, kind: &Kind, uri: &Uri, head: &Head) -> Result<(), Fault> {
         let space = &self.inner.space;
-        let Some(owner) = space.foreign_owner(service, kind, uri) else { return Ok(()) };
-        let name = space.services[service].name;
+        let Some(owner) = space.foreign_owner(holder, kind, uri) else { return Ok(()) };
+        let row = &space.holders.at(holder).row;
         let (owner, binding) = space.binding(owner);
         let declaration = declaration(kind, binding.pattern.as_str());
-        let rule = format!("{name} does not declare that it publishes `{kind}` on {uri}, which is of {}", owner.name);
-        let changes = vec![Change::Declare { service: name.to_owned(), declaration }];
+        let rule = format!("`{row}` does not declare that it publishes `{kind}` on {uri}, which is of {}", owner.name);
+        let changes = vec![Change::Declare { row: row.clone(), declaration }];
         let refusal = Refusal { rule, changes, instead: None };
         let fault = undeclared(&refusal);
         let head = Head { kind: kind.clone(), uri: uri.clone(), ..head.clone() };
-        self.inner.denials.note(Denial::new(&head, format!("{name} emits {kind}"), refusal, fault.status()));
+        self.inner.denials.note(Denial::new(&head, format!("{row} emits {kind}"), refusal, fault.status()));
         Err(fault)
     }
 }

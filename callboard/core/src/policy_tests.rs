@@ -24,7 +24,7 @@ fn service() -> Service {
 #[derive(Clone, Debug)]
 struct Case {
     principal: Principal,
-    asker: Option<Asker>,
+    asker: Option<Asker<'static>>,
 }
 
 impl Case {
@@ -35,7 +35,7 @@ impl Case {
             principals.push(Principal::person("p", &roles));
         }
         let askers = [None, Some(true), Some(false)]
-            .map(|declares| declares.map(|declares| Asker { service: "other", declares }));
+            .map(|declares| declares.map(|declares| Asker { service: "other", row: "other post /x", declares }));
         let with = |principal: Principal| askers.map(|asker| Self { principal: principal.clone(), asker });
         principals.into_iter().flat_map(with).collect()
     }
@@ -89,13 +89,15 @@ fn the_changes_allow_what_was_refused_and_no_part_of_them_does() {
 fn a_change_says_what_to_do() {
     let service = service();
     let binding = service.bindings.iter().find(|binding| binding.who == Who::Role("owner")).expect("a row");
-    let asker = Some(Asker { service: "site", declares: false });
+    let asker = Some(Asker { service: "site", row: "site page /x", declares: false });
     let refusal = Case { principal: Principal::Nobody, asker }.decide(&service, binding).expect_err("nobody may");
     let said: Vec<String> = refusal.changes.iter().map(ToString::to_string).collect();
-    let want =
-        ["add `.reads(&[\"/d/{id}/e\"])` to the table of site", "sign in to only", "have the role owner in only"];
+    let want = [
+        "add `.reads(&[\"/d/{id}/e\"])` behind the row `site page /x`",
+        "sign in to only",
+        "have the role owner in only",
+    ];
     assert_eq!(said, want);
-    let rule =
-        "site does not declare that it uses `get /d/{id}/e` of rows, and `get /d/{id}/e` of rows is for the role owner";
+    let rule = "`site page /x` does not declare that it uses `get /d/{id}/e` of rows, and `get /d/{id}/e` of rows is for the role owner";
     assert_eq!(refusal.rule, rule);
 }

@@ -64,6 +64,8 @@ pub struct Binding {
     pub takes_secrets: bool,
     /// Whether an event reaches every running process, and not only one of them.
     pub is_every_node: bool,
+    /// What it uses of others, beside what its whole service does.
+    pub uses: Vec<Use>,
     /// What it says of the wire beside its types.
     pub notes: Notes,
     /// How long it needs to finish; where less time is left it is not begun.
@@ -164,7 +166,7 @@ pub struct Service {
     pub tools: Vec<&'static str>,
     /// Systems outside it calls in steps.
     pub outside: Vec<Dependency>,
-    /// What it uses of others: URIs it reads, functions it calls, events it publishes.
+    /// What each of its functions uses of others: URIs it reads, functions it calls, events it publishes.
     pub uses: Vec<Use>,
     /// How many days events of a kind are kept, where it is not the usual time.
     pub retention: Vec<(Kind, u32)>,
@@ -227,6 +229,7 @@ impl Service {
                 on_dead: OnDead::Skip,
                 takes_secrets: false,
                 is_every_node: false,
+                uses: Vec::new(),
                 notes: Notes::default(),
                 needs_ms: 0,
                 function: erase_called(function),

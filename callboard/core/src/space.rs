@@ -1,6 +1,7 @@
 //! The URI space: all services put together, checked, and indexed. It is data; the host runs it.
 
 use crate::flow::{FlowTarget, targets};
+use crate::holders::Holders;
 use crate::ports::Lane;
 use crate::schedule::{due_name, tick_name};
 use crate::service::{Binding, Service};
@@ -21,9 +22,8 @@ pub struct Space {
     calls: HashMap<Kind, Router<At>>,
     events: HashMap<Kind, Router<At>>,
     targets: HashMap<String, Target>,
-    /// By service: functions of others that it declares, and events that it publishes with the place of their declaration.
-    declared: Vec<HashSet<(usize, usize)>>,
-    emitted: Vec<HashMap<Kind, Router<usize>>>,
+    /// Every function with its rights.
+    pub(crate) holders: Holders,
 }
 
 /// Position of a binding.
@@ -84,11 +84,10 @@ impl Space {
             calls: HashMap::new(),
             events: HashMap::new(),
             targets: HashMap::new(),
-            declared: Vec::new(),
-            emitted: Vec::new(),
+            holders: Holders::default(),
         };
         space.index();
-        space.index_uses();
+        space.holders = Holders::new(&space.services);
         Ok(space)
     }
 
@@ -112,53 +111,29 @@ impl Space {
         }
     }
 
-    /// A declaration names rows of others' tables by their kind and by URIs.
-    fn index_uses(&mut self) {
-        let rows = self.services.iter().enumerate().flat_map(|(service, table)| {
-            let rows = table.bindings.iter().enumerate();
-            rows.map(move |(binding, row)| ((service, binding), row))
-        });
-        let rows: Vec<_> = rows.filter(|(_, row)| !matches!(row.kind, Kind::Event(_))).collect();
-        for table in &self.services {
-            let (mut declared, mut emitted) = (HashSet::new(), HashMap::<Kind, Router<usize>>::new());
-            for (at, used) in table.uses.iter().enumerate() {
-                if matches!(used.kind, Kind::Event(_)) {
-                    emitted.entry(used.kind.clone()).or_default().insert(&used.pattern, at);
-                } else {
-                    let meant =
-                        rows.iter().filter(|(_, row)| row.kind == used.kind && used.pattern.means(&row.pattern));
-                    declared.extend(meant.map(|(at, _)| *at));
-                }
-            }
-            self.declared.push(declared);
-            self.emitted.push(emitted);
-        }
+    /// The place of a function among all.
+    pub(crate) fn holder(&self, target: Target) -> usize {
+        self.holders.place(&self.services, target)
     }
 
-    /// Whether a service declares that it uses a function, or the function is its own.
-    pub(crate) fn declares(&self, service: usize, at: At) -> bool {
-        service == at.service || self.declared[service].contains(&(at.service, at.binding))
-    }
-
-    /// A function of another service on a URI on which a service publishes an event without declaring it, and on which it answers
-    /// nothing itself.
-    pub(crate) fn foreign_owner(&self, service: usize, kind: &Kind, uri: &Uri) -> Option<At> {
-        if self.emitted[service].get(kind).is_some_and(|router| router.find(uri).is_some()) {
+    /// A function of another service on a URI on which a function publishes an event without declaring it, and on which its service
+    /// answers nothing itself.
+    pub(crate) fn foreign_owner(&self, holder: usize, kind: &Kind, uri: &Uri) -> Option<At> {
+        let holder = self.holders.at(holder);
+        if holder.declared_emit(kind, uri).is_some() {
             return None;
         }
         let owners: Vec<At> = CALLS.iter().filter_map(|kind| self.find_call(kind, uri)).collect();
-        let is_own = owners.iter().any(|at| at.service == service);
+        let is_own = owners.iter().any(|at| at.service == holder.service);
         owners.first().copied().filter(|_| !is_own)
     }
 
     /// The pattern that the URI of an event fits: of its declaration, or of a function of the service.
-    pub(crate) fn emit_pattern(&self, service: usize, kind: &Kind, uri: &Uri) -> &'static str {
-        let declared = self.emitted[service].get(kind).and_then(|router| router.find(uri));
-        let own = || CALLS.iter().filter_map(|kind| self.find_call(kind, uri)).find(|at| at.service == service);
-        match declared {
-            Some(at) => self.services[service].uses[at].pattern.as_str(),
-            None => own().map_or("elsewhere", |at| self.binding(at).1.pattern.as_str()),
-        }
+    pub(crate) fn emit_pattern(&self, holder: usize, kind: &Kind, uri: &Uri) -> &'static str {
+        let holder = self.holders.at(holder);
+        let own = || CALLS.iter().filter_map(|kind| self.find_call(kind, uri)).find(|at| at.service == holder.service);
+        let declared = holder.declared_emit(kind, uri);
+        declared.unwrap_or_else(|| own().map_or("elsewhere", |at| self.binding(at).1.pattern.as_str()))
     }
 
     pub(crate) fn binding(&self, at: At) -> (&Service, &Binding) {

@@ -136,14 +136,12 @@ impl Functions {
                     .on(kind.clone(), pattern.as_str(), foreign.clone(), *who, *stranger)
                     .attempts_max(declared.attempts_max)
                     .answers(successes(checked));
+                service = checked.uses.iter().fold(service, |service, (kind, pattern)| match kind {
+                    Kind::Event(name) => service.emits(&[leak(name.as_ref())], pattern.as_str()),
+                    Kind::Get => service.reads(&[pattern.as_str()]),
+                    kind => service.calls(kind.clone(), pattern.as_str()),
+                });
             }
-        }
-        for Row { checked, .. } in &self.rows {
-            service = checked.uses.iter().fold(service, |service, (kind, pattern)| match kind {
-                Kind::Event(name) => service.emits(&[leak(name.as_ref())], pattern.as_str()),
-                Kind::Get => service.reads(&[pattern.as_str()]),
-                kind => service.calls(kind.clone(), pattern.as_str()),
-            });
         }
         let has_documents = self.rows.iter().any(|row| row.checked.may.documents);
         if has_documents { self.documents.declare(service) } else { service }

@@ -57,7 +57,7 @@ fn rules(service: &Service, binding: &Binding) -> Vec<(String, String)> {
 }
 
 fn uses(user: &Service, binding: &Binding) -> bool {
-    user.uses.iter().any(|used| used.kind == binding.kind && used.pattern.shape() == binding.pattern.shape())
+    user.all_uses().iter().any(|used| used.kind == binding.kind && used.pattern.shape() == binding.pattern.shape())
 }
 
 fn calls(service: &Service) -> impl Iterator<Item = &Binding> {

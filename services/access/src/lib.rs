@@ -12,7 +12,9 @@ pub fn service() -> Service {
     use Stranger::{Denied, NotFound};
     Service::new("access")
         .on(Kind::Get, "/access/series/{id}", decision::of_series, Who::Anyone, Denied)
+        .reads(&["/series/{id}/facts"])
         .on(Kind::Get, "/access/episodes/{id}", decision::of_episode, Who::Anyone, Denied)
+        .reads(&["/episodes/{id}/facts"])
         .on(Kind::Get, "/access/episodes/{id}/public", decision::is_public, Who::Services, NotFound)
-        .reads(&["/series/{id}/facts", "/episodes/{id}/facts"])
+        .reads(&["/episodes/{id}/facts"])
 }

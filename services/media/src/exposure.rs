@@ -10,6 +10,9 @@ use serde_json::json;
 
 const FLOW: &str = "exposure";
 
+/// What tells whether a version may be delivered without a pass.
+pub(crate) const DECISIONS: &[&str] = &["/access/episodes/{id}", "/access/episodes/{id}/public"];
+
 /// As many assets as one run looks at; the next run takes the next.
 const PAGE: i64 = 20;
 
@@ -36,6 +39,7 @@ pub(crate) struct Opened {
 pub(crate) fn flow() -> Flow {
     Flow::new(FLOW)
         .step("mark", mark)
+        .reads(DECISIONS)
         .no_undo("a marker follows the decision; the next run sets right what this one left")
         .retry(Retry { attempts: 30, base_ms: 500, cap_ms: 60_000 })
         .timeout_ms(120_000)

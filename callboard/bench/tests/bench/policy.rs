@@ -1,7 +1,8 @@
 //! What services may use of each other: what they declare, and nothing else. Refusals are remembered with what would allow them.
 
 use callboard::{
-    Data, Empty, Env, Fault, Kind, Msg, Principal, Reply, Service, Stranger, Who, event, policy::Change, uri,
+    Data, Empty, Env, Fault, Flow, FunctionPrivileges, Kind, Msg, Principal, Reply, Service, Stranger, Who, event,
+    policy::Change, uri,
 };
 use callboard_bench::Bench;
 use serde_json::{Value, json};
@@ -19,8 +20,8 @@ fn shelf() -> Service {
         .on(Kind::Post, "/books/{id}/removal", take, Who::Services, Stranger::NotFound)
 }
 
-/// Does to a book what its path says.
-fn reader() -> Service {
+/// Does to a book what its path says; `service` may have declarations that hold for all of it.
+fn reader(service: Service) -> Service {
     async fn call(env: Env, msg: Msg<Empty>) -> Result<Reply<Value>, Fault> {
         Ok(Reply::ok(env.call(&format!("/books/{}", msg.param("what"))).await?))
     }
@@ -37,7 +38,7 @@ fn reader() -> Service {
         env.relay(Kind::Post, uri!("/books/{}/removal", msg.param("what"))?, Data::EMPTY).await?;
         Ok(Reply::nothing())
     }
-    Service::new("reader")
+    service
         .on(Kind::Get, "/call/{what}", call, Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/ask/{what}", ask, Who::Anyone, Stranger::Denied)
         .on(Kind::Post, "/send/{what}", send, Who::Anyone, Stranger::Denied)
@@ -56,13 +57,14 @@ const WAYS: [(Kind, &str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn what_a_service_does_not_declare_is_refused_and_the_declaration_named() {
-    let bench = Bench::new(vec![shelf(), reader()]).await;
+async fn what_a_function_does_not_declare_is_refused_and_the_declaration_named() {
+    let bench = Bench::new(vec![shelf(), reader(Service::new("reader"))]).await;
     for (kind, uri, declaration) in WAYS {
-        let fault = bench.owner().send(kind, uri, Data::EMPTY).await.expect_err(uri);
+        let fault = bench.owner().send(kind.clone(), uri, Data::EMPTY).await.expect_err(uri);
         assert_eq!((fault.code, fault.status()), ("policy.undeclared", 500), "{uri}");
         let denial = bench.host().denials().list(None, 1).pop().expect("it is remembered");
-        let change = Change::Declare { service: "reader".into(), declaration: declaration.into() };
+        let row = format!("reader {kind} {}", uri.replace('7', "{what}"));
+        let change = Change::Declare { row, declaration: declaration.into() };
         assert!(denial.changes.contains(&change), "{denial:?}");
         assert!(fault.detail.is_some_and(|detail| detail.contains(declaration)), "its author is told");
         assert!(!fault.message.contains("reader"), "its caller is not");
@@ -71,12 +73,12 @@ async fn what_a_service_does_not_declare_is_refused_and_the_declaration_named() 
 }
 
 #[tokio::test]
-async fn what_it_declares_it_may() {
-    let reader = reader()
+async fn what_a_service_declares_before_its_first_row_all_its_functions_may() {
+    let service = Service::new("reader")
         .reads(&["/books/{book}", "/books/{book}/price"])
         .calls(Kind::Post, "/books/{book}/removal")
         .emits(&["torn"], "/books/{book}");
-    let bench = Bench::new(vec![shelf(), reader]).await;
+    let bench = Bench::new(vec![shelf(), reader(service)]).await;
     for (kind, uri, _) in WAYS.into_iter().filter(|(_, uri, _)| !uri.starts_with("/relay")) {
         bench.nobody().send(kind, uri, Data::EMPTY).await.expect(uri);
     }
@@ -84,20 +86,58 @@ async fn what_it_declares_it_may() {
     assert_eq!((fault.code, fault.status()), ("no_such_uri", 404), "whoever relays has the rights of its caller");
 }
 
+/// Two functions of one service and a step of a flow; all do the same, and one function and the step declare it.
+fn halves() -> Service {
+    async fn call(env: Env, msg: Msg<Empty>) -> Result<Reply<Value>, Fault> {
+        Ok(Reply::ok(env.call(&format!("/books/{}", msg.param("what"))).await?))
+    }
+    async fn begin(env: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing().start("look", env.id().to_string(), json!({})))
+    }
+    async fn look(env: Env, _: Msg<Value>) -> Result<Reply<Value>, Fault> {
+        Ok(Reply::ok(env.ask("/books/7").await?))
+    }
+    Service::new("halves")
+        .on(Kind::Get, "/may/{what}", call, Who::Anyone, Stranger::Denied)
+        .reads(&["/books/{id}", "/books/{id}/price"])
+        .on(Kind::Get, "/may-not/{what}", call, Who::Anyone, Stranger::Denied)
+        .on(Kind::Post, "/looks", begin, Who::Anyone, Stranger::Denied)
+        .flow(Flow::new("look").step("look", look).no_undo("it only looks").reads(&["/books/{id}"]))
+}
+
 #[tokio::test]
-async fn each_function_shows_what_it_used_beside_what_its_service_declares() {
-    let reader = reader().reads(&["/books/{id}", "/books/{id}/price"]);
-    let bench = Bench::new(vec![shelf(), reader]).await;
-    bench.nobody().get("/call/7").await.expect("it is declared");
-    bench.nobody().get("/call/8").await.expect("it is declared");
+async fn what_a_row_declares_is_its_own() {
+    let bench = Bench::new(vec![shelf(), halves()]).await;
+    bench.nobody().get("/may/7").await.expect("it is declared");
+    let fault = bench.nobody().get("/may-not/7").await.expect_err("only the other row declares it");
+    assert_eq!(fault.code, "policy.undeclared");
+    let told = bench.host().denials().list(None, 1).pop().expect("it is remembered").changes[0].to_string();
+    assert_eq!(told, "add `.reads(&[\"/books/{id}\"])` behind the row `halves get /may-not/{what}`");
+    bench.nobody().send(Kind::Post, "/looks", Data::EMPTY).await.expect("it starts");
+    bench.settle().await;
+    let step = privileges(&bench, "halves flow look/look do");
+    assert_eq!(step.observed.into_iter().collect::<Vec<_>>(), [("get /books/{id}".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn each_function_shows_what_it_declares_what_it_used_and_where_that_differs() {
+    let bench = Bench::new(vec![shelf(), halves()]).await;
+    bench.nobody().get("/may/7").await.expect("it is declared");
+    bench.nobody().get("/may/8").await.expect("it is declared");
+    let may = privileges(&bench, "halves get /may/{what}");
+    assert!(may.function.ends_with("::call"), "{}", may.function);
+    assert_eq!(may.declared.into_iter().collect::<Vec<_>>(), ["get /books/{id}", "get /books/{id}/price"]);
+    assert_eq!(may.observed.into_iter().collect::<Vec<_>>(), [("get /books/{id}".to_owned(), 2)]);
+    assert_eq!(may.unused.into_iter().collect::<Vec<_>>(), ["get /books/{id}/price"]);
+    assert_eq!(privileges(&bench, "halves get /may-not/{what}").declared.len(), 0);
+    let begin = privileges(&bench, "halves post /looks").declared;
+    assert_eq!(begin.into_iter().collect::<Vec<_>>(), ["start flow look"], "who only reads starts none");
+}
+
+fn privileges(bench: &Bench, row: &str) -> FunctionPrivileges {
     let all = bench.host().privileges();
-    let reader = all.iter().find(|service| service.service == "reader").expect("it is there");
-    assert_eq!(reader.declared.iter().collect::<Vec<_>>(), ["get /books/{id}", "get /books/{id}/price"]);
-    assert_eq!(reader.unused.iter().collect::<Vec<_>>(), ["get /books/{id}/price"]);
-    let call = reader.functions.iter().find(|function| function.function.ends_with("::call")).expect("a function");
-    assert_eq!(call.observed.iter().collect::<Vec<_>>(), [(&"get /books/{id}".to_owned(), &2)]);
-    let ask = reader.functions.iter().find(|function| function.function.ends_with("::ask")).expect("a function");
-    assert_eq!((ask.observed.len(), ask.unused.len()), (0, 2));
+    let mut functions = all.into_iter().flat_map(|service| service.functions);
+    functions.find(|function| function.row == row).expect("a function")
 }
 
 #[tokio::test]

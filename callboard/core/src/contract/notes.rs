@@ -2,7 +2,7 @@
 
 use super::{Contract, Gives};
 use crate::service::{Binding, Service};
-use crate::{Kind, Pattern};
+use crate::{Kind, Pattern, Use};
 use schemars::JsonSchema;
 
 /// What a row says of the wire beside its types.
@@ -61,10 +61,13 @@ impl Service {
     /// `deleted`, carry [`Changed`](crate::contract::Changed).
     #[must_use]
     pub fn publishes<T: JsonSchema + 'static>(self, kind: Kind, pattern: &'static str) -> Self {
-        let mut service = self.using(kind.clone(), pattern);
-        // What is no pattern is a mistake already.
-        if let Ok(pattern) = Pattern::parse(pattern) {
-            service.publishes.push((kind, pattern, Contract::of::<(), T>()));
+        let mut service = self;
+        match Pattern::parse(pattern) {
+            Ok(pattern) => {
+                service.uses.push(Use { kind: kind.clone(), pattern: pattern.clone() });
+                service.publishes.push((kind, pattern, Contract::of::<(), T>()));
+            }
+            Err(error) => service.mistakes.push(format!("{}: {error}", service.name)),
         }
         service
     }

@@ -29,8 +29,8 @@ pub use operate::{Operation, plan_redo};
 pub use run::{Goal, ItemRun, ItemState, Reason, Run, Status, StepRun};
 pub use table::{Flow, On};
 
-use crate::Id;
 use crate::function::Erased;
+use crate::{Id, Use};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -68,6 +68,8 @@ pub struct StepRow {
     pub is_pivot: bool,
     /// Whether it has no effect but the records it commits.
     pub is_records_only: bool,
+    /// What it uses of others, beside what its whole service does.
+    pub uses: Vec<Use>,
     pub(crate) verify: Option<Erased>,
     pub(crate) work: Erased,
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::host::Call;
 use crate::invocation::Open;
 use crate::ports::{Commit, CommitError, DeadReason, Delivery, Fate, Settle};
+use crate::space::Target;
 use crate::{Data, Effects, Fault, Head, Host, Id, Msg, Principal, RUN_KEY_BYTES_MAX, Retry, Start, WaitName};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -111,7 +112,8 @@ impl Host {
             ..call
         };
         let flow = Some(self.flow_at(at).name);
-        let call = Call { service: at.service, function, binding: None, settle, step: Some(call), flow };
+        let holder = self.inner.space.holder(Target::Flow(at));
+        let call = Call { service: at.service, holder, function, binding: None, settle, step: Some(call), flow };
         self.execute(call, msg).await.map(drop)
     }
 

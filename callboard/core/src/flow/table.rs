@@ -26,7 +26,7 @@ pub struct Flow {
     pub(super) blocks: usize,
     /// Hashes of former definitions, and how their steps are called now.
     pub(super) formers: Vec<(&'static str, Vec<(&'static str, &'static str)>)>,
-    pub(super) mistakes: Vec<String>,
+    pub(crate) mistakes: Vec<String>,
     open: Vec<Block>,
     /// Computed once the table is whole.
     hash: OnceLock<String>,
@@ -217,13 +217,14 @@ impl Flow {
             undo: Undo::Unsaid,
             is_pivot: false,
             is_records_only: false,
+            uses: Vec::new(),
             verify: None,
             work,
         });
         self
     }
 
-    fn last(mut self, change: impl FnOnce(&mut StepRow)) -> Self {
+    pub(crate) fn last(mut self, change: impl FnOnce(&mut StepRow)) -> Self {
         self.hash = OnceLock::new();
         match self.steps.last_mut() {
             Some(step) => change(step),

@@ -34,10 +34,9 @@ impl Open {
     fn change<'a>(
         &'a self,
         ask: impl Fn() -> String + Send + Sync + 'a,
-        key: &'a str,
         work: BoxFuture<'a, Result<(), Fault>>,
     ) -> BoxFuture<'a, Result<(), Fault>> {
-        let used = Used::Blobs { key, is_change: true };
+        let used = Used::Blobs { is_change: true };
         Box::pin(self.blob(ask, used, work, |()| Value::Null, |_| Some(())))
     }
 }
@@ -58,15 +57,15 @@ impl Blobs for Open {
             let hash = Sha256::digest(&content).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
             format!("put {key} of {} bytes, {hash}", content.len())
         };
-        self.change(ask, key, self.inner.ports.blobs.put(key, bytes))
+        self.change(ask, self.inner.ports.blobs.put(key, bytes))
     }
 
     fn put_file<'a>(&'a self, key: &'a str, file: &'a Path) -> BoxFuture<'a, Result<(), Fault>> {
-        self.change(move || format!("put a file at {key}"), key, self.inner.ports.blobs.put_file(key, file))
+        self.change(move || format!("put a file at {key}"), self.inner.ports.blobs.put_file(key, file))
     }
 
     fn meta<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<BlobMeta>, Fault>> {
-        let used = Used::Blobs { key, is_change: false };
+        let used = Used::Blobs { is_change: false };
         let tell = |found: &Option<BlobMeta>| json!({"blob": found.as_ref().map(meta)});
         let hear = |value: &Value| match &value["blob"] {
             Value::Null => Some(None),
@@ -80,19 +79,19 @@ impl Blobs for Open {
         let work = self.inner.ports.blobs.read(key, range);
         Box::pin(async move {
             leave?;
-            self.wait(Used::Blobs { key, is_change: false }, work).await
+            self.wait(Used::Blobs { is_change: false }, work).await
         })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<BlobMeta>, Fault>> {
-        let used = Used::Blobs { key: prefix, is_change: false };
+        let used = Used::Blobs { is_change: false };
         let tell = |found: &Vec<BlobMeta>| json!({"blobs": found.iter().map(meta).collect::<Vec<_>>()});
         let hear = |value: &Value| value["blobs"].as_array()?.iter().map(read_meta).collect();
         Box::pin(self.blob(move || format!("list {prefix}"), used, self.inner.ports.blobs.list(prefix), tell, hear))
     }
 
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), Fault>> {
-        self.change(move || format!("remove {key}"), key, self.inner.ports.blobs.remove(key))
+        self.change(move || format!("remove {key}"), self.inner.ports.blobs.remove(key))
     }
 
     fn file(&self, key: &str) -> Option<PathBuf> {

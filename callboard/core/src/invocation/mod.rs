@@ -21,7 +21,8 @@ pub use replay::{Difference, Replayed};
 pub use trace::{Trace, Traceparent};
 
 use crate::ports::Read;
-use crate::{Id, Kind, Tenant, Uri};
+use crate::space::At;
+use crate::{Effects, Id, Kind, Space, Tenant};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -176,54 +177,39 @@ impl Serialize for Dependency {
     }
 }
 
-/// What a function is about to use of its environment.
+/// What a function uses.
 #[derive(Clone, Copy, Debug)]
-pub enum Used<'a> {
+pub(crate) enum Used<'a> {
     /// Statements that read.
     Records(&'a [Read]),
-    /// A blob, or all below a key.
-    Blobs {
-        /// Its key.
-        key: &'a str,
-        /// Whether it is changed.
-        is_change: bool,
-    },
-    /// A function of the application.
-    Call {
-        /// What it is asked to do.
-        kind: &'a Kind,
-        /// With which resource.
-        uri: &'a Uri,
-        /// The service that answers; empty where nobody does.
-        service: &'static str,
-    },
+    /// Blobs, and whether they are changed.
+    Blobs { is_change: bool },
+    /// A function of the application; none where nobody answers.
+    Call(Option<At>),
     /// A system outside, by its setting.
     Outside(&'static str),
     /// A program of this machine.
     Tool(&'static str),
+    /// What it returned, where that is about to be committed.
+    Effects(&'a Effects),
 }
 
 impl Used<'_> {
     /// For what it is waited.
-    pub fn dependency(&self) -> Dependency {
-        match *self {
-            Self::Records(_) => Dependency::Records,
-            Self::Blobs { is_change: true, .. } => Dependency::BlobChanges,
-            Self::Blobs { .. } => Dependency::Blobs,
-            Self::Call { service, .. } => Dependency::Service(service),
+    fn dependency(self, space: &Space) -> Dependency {
+        match self {
+            Self::Records(_) | Self::Effects(_) => Dependency::Records,
+            Self::Blobs { is_change: true } => Dependency::BlobChanges,
+            Self::Blobs { is_change: false } => Dependency::Blobs,
+            Self::Call(at) => Dependency::Service(at.map_or("", |at| space.binding(at).0.name)),
             Self::Outside(setting) => Dependency::Outside(setting),
             Self::Tool(name) => Dependency::Tool(name),
         }
     }
 }
 
-/// Hears of what functions use and of invocations as they end. It is called in their way, so it must be quick and never block.
+/// Hears of invocations as they end. It is called in their way, so it must be quick and never block.
 pub trait Observer: Send + Sync {
-    /// A function is about to use something.
-    fn used(&self, service: &'static str, function: &'static str, used: Used<'_>) {
-        let _ = (service, function, used);
-    }
-
     /// Whether this trace is wanted, so that messages carry it on.
     fn wants(&self, trace: Id) -> bool {
         let _ = trace;

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Open {
     pub(super) inner: Arc<Inner>,
     pub(super) service: &'static str,
-    pub(super) function: &'static str,
+    /// Its place among all functions.
+    pub(super) holder: usize,
     /// Its span, for what it causes.
     pub(crate) span: u64,
     /// Whether this trace is recorded because somebody who may asked for it.
@@ -93,7 +94,7 @@ impl Host {
         Arc::new(Open {
             inner: inner.clone(),
             service,
-            function,
+            holder: call.holder,
             span,
             is_asked,
             is_carried,
@@ -153,10 +154,13 @@ impl Open {
 
     /// Waits for something that the function uses, and counts the time also where nobody waits to the end.
     pub(crate) async fn wait<T>(&self, used: Used<'_>, work: impl Future<Output = T>) -> T {
-        for observer in &self.inner.invocations.observers {
-            observer.used(self.service, self.function, used);
-        }
-        self.timed(used.dependency(), work).await
+        self.note(used);
+        self.timed(used.dependency(&self.inner.space), work).await
+    }
+
+    /// Counts what the function uses.
+    pub(crate) fn note(&self, used: Used<'_>) {
+        self.inner.observed.note(&self.inner.space, self.holder, used);
     }
 
     /// The same for what the host itself waits for on behalf of the function.

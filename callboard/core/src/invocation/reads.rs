@@ -89,7 +89,8 @@ impl Open {
             return played;
         }
         let records = &self.inner.ports.records;
-        if !self.mode.is_recording() && self.inner.invocations.observers.is_empty() {
+        if !self.mode.is_recording() {
+            self.note(Used::Records(&reads));
             return self.timed(Dependency::Records, records.query(&head.tenant, reads)).await;
         }
         let result = self.wait(Used::Records(&reads), records.query(&head.tenant, reads.clone())).await;
@@ -103,8 +104,8 @@ impl Open {
         result
     }
 
-    /// Runs another function for a service, by that one's place, and waits for it.
-    pub(crate) async fn call(&self, asker: usize, msg: Msg) -> Result<Answer, Fault> {
+    /// Runs another function for this one, and waits for it.
+    pub(crate) async fn call(&self, msg: Msg) -> Result<Answer, Fault> {
         let (kind, uri) = (msg.kind.clone(), msg.uri.clone());
         let ask = || Ask {
             kind: kind.clone(),
@@ -116,9 +117,9 @@ impl Open {
             return played;
         }
         let recorded = self.mode.is_recording().then(ask);
-        let service = self.inner.space.binding_for(&kind, &uri).map_or("", |(service, _)| service.name);
-        let used = Used::Call { kind: &kind, uri: &uri, service };
-        let answer = self.wait(used, Box::pin(Host { inner: self.inner.clone() }.run_for(Some(asker), msg))).await;
+        let used = Used::Call(self.inner.space.find_call(&kind, &uri));
+        let answer =
+            self.wait(used, Box::pin(Host { inner: self.inner.clone() }.run_for(Some(self.holder), msg))).await;
         if let Some(ask) = recorded {
             self.mode.record(|| Taken::Call { ask, answer: answer.clone() });
         }

@@ -72,22 +72,32 @@ impl Host {
         let unbound =
             || Fault::not_found("replay.unbound", format!("nothing is bound as `{}` any more", recording.target));
         let mut msg = message(recording);
-        let call = match space.target(&recording.target).ok_or_else(unbound)? {
+        let target = space.target(&recording.target).ok_or_else(unbound)?;
+        let holder = space.holder(target);
+        let call = match target {
             Target::Binding(at) => {
                 let binding = space.binding(at).1;
                 msg.params = binding.pattern.params(&msg.uri);
                 let function = &*binding.function;
-                Call { service: at.service, function, binding: Some(binding), settle: None, step: None, flow: None }
+                Call {
+                    service: at.service,
+                    holder,
+                    function,
+                    binding: Some(binding),
+                    settle: None,
+                    step: None,
+                    flow: None,
+                }
             }
             Target::Due { service, schedule } => {
                 let function = &*space.services[service].schedules[schedule].function;
-                Call { service, function, binding: None, settle: None, step: None, flow: None }
+                Call { service, holder, function, binding: None, settle: None, step: None, flow: None }
             }
             Target::Flow(at) => {
                 let What::Step { step, part } = at.what else { return Err(unbound()) };
                 let function = self.step_function(at, step, part).ok_or_else(unbound)?;
                 let step = Some(StepCall::read(&msg.data.read()?, msg.attempt, step, part)?);
-                Call { service: at.service, function, binding: None, settle: None, step, flow: None }
+                Call { service: at.service, holder, function, binding: None, settle: None, step, flow: None }
             }
             Target::Tick { .. } => return Err(unbound()),
         };
@@ -96,7 +106,6 @@ impl Host {
             inner: self.inner.clone(),
             head: msg.head.clone(),
             service: call.service,
-            function: call.function.name(),
             is_relay: call.binding.is_some_and(|binding| binding.is_relay),
             step: call.step,
             open: open.clone(),

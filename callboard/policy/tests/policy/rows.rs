@@ -42,7 +42,7 @@ pub(crate) fn principals() -> Vec<Principal> {
 fn declares(services: &[Service], asker: &str, service: &Service, binding: &Binding) -> bool {
     let asker = services.iter().find(|one| one.name == asker).expect("a service");
     let is_used = |used: &callboard::Use| used.kind == binding.kind && used.pattern.shape() == binding.pattern.shape();
-    asker.name == service.name || asker.uses.iter().any(is_used)
+    asker.name == service.name || asker.all_uses().into_iter().any(is_used)
 }
 
 /// Everything that can be asked of these services in the tenant `demo`.
@@ -54,7 +54,7 @@ pub(crate) fn questions(services: &[Service], mut ask: impl FnMut(&Question<'_>)
             for principal in principals() {
                 let askers = std::iter::once(None).chain(services.iter().map(|asker| {
                     let declares = declares(services, asker.name, service, binding);
-                    Some(Asker { service: asker.name, declares })
+                    Some(Asker { service: asker.name, row: "reader page /read", declares })
                 }));
                 for asker in askers {
                     ask(&Question { service, binding, tenant: &tenant, uri: &uri, principal: &principal, asker });

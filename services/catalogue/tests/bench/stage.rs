@@ -32,9 +32,9 @@ fn access() -> Service {
         Ok(Reply::ok(json!({"visible": is_editor || is_open})))
     }
     Service::new("access")
+        .reads(&["/series/{id}/facts", "/episodes/{id}/facts"])
         .on(Kind::Get, "/access/series/{id}", decide, Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/access/episodes/{id}", decide, Who::Anyone, Stranger::Denied)
-        .reads(&["/series/{id}/facts", "/episodes/{id}/facts"])
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -14,6 +14,7 @@ mod tool;
 pub(crate) use end::{delay, fail};
 pub(crate) use shelf::MASTER;
 
+use crate::exposure::DECISIONS;
 use crate::model::Asset;
 use crate::records::ASSET;
 use callboard::{Env, Fault, Flow, Retry, params};
@@ -51,6 +52,7 @@ pub(crate) fn flow() -> Flow {
         .retry(PATIENT)
         .timeout_ms(DAY_MS)
         .step("quick", quick::make)
+        .reads(DECISIONS)
         .undo(quick::unmake)
         .retry(PATIENT)
         .timeout_ms(DAY_MS)
@@ -66,6 +68,7 @@ pub(crate) fn flow() -> Flow {
         .timeout_ms(DAY_MS)
         .concurrency(1)
         .step("ready", ready::finish)
+        .reads(DECISIONS)
         .undo(ready::withdraw)
         .retry(PATIENT)
 }
