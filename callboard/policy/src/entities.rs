@@ -5,7 +5,7 @@ use callboard::policy::Question;
 use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Somebody who has to be allowed.
 pub(crate) enum Subject<'a> {
@@ -15,10 +15,16 @@ pub(crate) enum Subject<'a> {
     Runtime(&'a str),
 }
 
+/// The types of our entities, read once: Cedar parses a name whenever it makes one.
+static TYPES: LazyLock<HashMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
+    let names = ["Action", "Function", "Nobody", "Person", "Resource", "Role", "Runtime", "Service", "Tenant", "Use"];
+    let read = |name| EntityTypeName::from_str(name).expect("names of our entity types are ones");
+    names.into_iter().map(|name| (name, read(name))).collect()
+});
+
 /// Names an entity.
 pub(crate) fn uid(kind: &str, id: &str) -> EntityUid {
-    let kind = EntityTypeName::from_str(kind).expect("names of our entity types are ones");
-    EntityUid::from_type_name_and_id(kind, EntityId::new(id))
+    EntityUid::from_type_name_and_id(TYPES[kind].clone(), EntityId::new(id))
 }
 
 /// The person of a question, as policies name them: an account belongs to one tenant.

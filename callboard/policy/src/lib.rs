@@ -1,19 +1,22 @@
 //! The policy in Cedar: the binding tables as policies, and an application's own policies beside them.
 //!
 //! The tables decide by themselves, without an engine, wherever no policy of somebody's own may concern a request; so a call costs
-//! what it costs without this crate. Where one may, Cedar decides over both. That the two agree where there are only tables is tested
+//! what it costs without this crate. Where one may, Cedar decides over both, and what it allowed is remembered. That the two agree where there are only tables is tested
 //! over every row and everybody.
 
 mod entities;
 mod generated;
 mod own;
 mod refusal;
+mod remembered;
 
 use callboard::policy::{Policy, Question, Refusal, Tables};
 use callboard::{Principal, Service};
 use cedar_policy::{Authorizer, Decision, PolicySet, Request, Response, Schema};
 use entities::{Subject, entity, uid};
 use own::Own;
+use remembered::Remembered;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 pub use own::PolicyError;
@@ -27,6 +30,7 @@ pub struct CedarPolicy {
     own: Vec<Own>,
     /// For every function by its name, the policies that may concern it.
     sets: HashMap<String, PolicySet>,
+    remembered: Remembered,
 }
 
 impl CedarPolicy {
@@ -39,7 +43,7 @@ impl CedarPolicy {
         let own = own::read(services, file, text)?;
         // Parsing everything the tables say takes a while, and is needed only where Cedar decides.
         let sets = if own.is_empty() { HashMap::new() } else { sets(services, &own) };
-        Ok(Self { generated, text: text.to_owned(), own, sets })
+        Ok(Self { generated, text: text.to_owned(), own, sets, remembered: Remembered::default() })
     }
 
     /// The same with Cedar deciding always, to compare it with the tables.
@@ -72,10 +76,10 @@ impl CedarPolicy {
     /// Cedar's answer for one of them; none where it knows no such function.
     fn answer(&self, case: &Case<'_>, subject: &Subject<'_>, lifted: &[&str]) -> Option<Response> {
         let question = case.question;
-        let mut set = self.sets.get(&generated::function_name(question.service, question.binding))?.clone();
+        let mut set = Cow::Borrowed(self.sets.get(&generated::function_name(question.service, question.binding))?);
         for policy in lifted {
             // A policy that concerns another function is not in this set.
-            drop(set.remove_static(own::id(policy)));
+            drop(set.to_mut().remove_static(own::id(policy)));
         }
         let (principal, resource, entities) = entity(question, subject);
         let action = uid("Action", question.binding.kind.as_str());
@@ -88,7 +92,10 @@ impl CedarPolicy {
 impl Policy for CedarPolicy {
     fn decide(&self, question: &Question<'_>) -> Result<(), Box<Refusal>> {
         if self.own.iter().any(|own| own.concerns(question)) {
-            return self.decide_in_cedar(question);
+            if self.remembered.allows(question) {
+                return Ok(());
+            }
+            return self.decide_in_cedar(question).inspect(|()| self.remembered.keep(question));
         }
         Tables.decide(question).map_err(|refusal| Box::new(refusal::with_permit(question, *refusal)))
     }

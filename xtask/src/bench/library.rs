@@ -14,6 +14,11 @@ pub(crate) fn dispatch(site: &Site) -> Result<Vec<Row>, String> {
     measure(site, "dispatch")
 }
 
+/// Cost of a decision of policies.
+pub(crate) fn policy(site: &Site) -> Result<Vec<Row>, String> {
+    measure(site, "policy")
+}
+
 /// Writes beside SQLite alone.
 pub(crate) fn commits(site: &Site) -> Result<Vec<Row>, String> {
     measure(site, "commits")

@@ -77,6 +77,7 @@ type Figure = fn(&Site) -> Result<Vec<Row>, String>;
 const FIGURES: &[(&str, bool, Figure)] = &[
     ("floor", false, floor::measure),
     ("dispatch", false, library::dispatch),
+    ("policy", false, library::policy),
     ("commits", false, library::commits),
     ("http", false, library::http),
     ("invoke", false, library::invoke),

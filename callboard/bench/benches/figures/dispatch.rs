@@ -4,7 +4,8 @@ use crate::figure::{Figure, median, micros};
 use crate::{allocations, records};
 use callboard::invocation::{Recorder, Recording};
 use callboard::{
-    Answer, BoxFuture, Data, Env, Fault, Host, HostBuilder, Kind, Msg, Reply, Service, Stranger, Tenant, Uri, Who,
+    Answer, BoxFuture, Data, Env, Fault, Host, HostBuilder, Kind, Msg, Principal, Reply, Service, Stranger, Tenant,
+    Uri, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const PATTERNS: usize = 10_000;
+pub(crate) const PATTERNS: usize = 10_000;
 const CALLS: usize = 200_000;
 const GOAL: Duration = Duration::from_micros(3);
 
@@ -34,7 +35,7 @@ async fn greet(_: Env, msg: Msg<Greeting>) -> Result<Reply<Greeted>, Fault> {
 }
 
 /// A service whose patterns share first segments as those of real services do.
-fn service() -> Service {
+pub(crate) fn service() -> Service {
     let pattern = |at: usize| -> &'static str {
         let (shelf, row) = (at / 10, at % 10);
         // The table lives as long as the program.
@@ -46,9 +47,9 @@ fn service() -> Service {
 }
 
 pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
-    let plain = time_calls(data, |host| host)?;
+    let plain = time_calls(data, &Principal::Nobody, |host| host)?;
     // Who may capture a fault must keep what was read until it is known that there is none.
-    let ready = time_calls(data, |host| host.recorder(Arc::new(Nowhere)))?;
+    let ready = time_calls(data, &Principal::Nobody, |host| host.recorder(Arc::new(Nowhere)))?;
     let work = format!("dispatch of a typed function, {PATTERNS} patterns");
     let recorded = format!("{work}, ready to be recorded");
     let goal = "≤ 3 µs";
@@ -76,12 +77,17 @@ impl Recorder for Nowhere {
     }
 }
 
-struct Timed {
-    middle: Duration,
-    note: String,
+pub(crate) struct Timed {
+    pub(crate) middle: Duration,
+    pub(crate) note: String,
 }
 
-fn time_calls(data: &Path, shape: impl FnOnce(HostBuilder) -> HostBuilder) -> Result<Timed, String> {
+/// The time of calls in the middle, by somebody.
+pub(crate) fn time_calls(
+    data: &Path,
+    principal: &Principal,
+    shape: impl FnOnce(HostBuilder) -> HostBuilder,
+) -> Result<Timed, String> {
     let folder = records::folder(data)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     let ports = records::in_memory(folder.path())?;
@@ -90,7 +96,7 @@ fn time_calls(data: &Path, shape: impl FnOnce(HostBuilder) -> HostBuilder) -> Re
     let tenant = Tenant::new("demo");
     let call = |at: usize| {
         let uri = URIS[at % URIS.len()];
-        runtime.block_on(call(&host, &tenant, uri))
+        runtime.block_on(call(&host, &tenant, principal, uri))
     };
     let first = call(0).map_err(|fault| fault.to_string())?;
     if first.json()["text"] != "Hello Ada at 7d0f" {
@@ -117,11 +123,14 @@ fn time_calls(data: &Path, shape: impl FnOnce(HostBuilder) -> HostBuilder) -> Re
 }
 
 /// Calls that end in different parts of the table.
-const URIS: [&str; 4] =
+pub(crate) const URIS: [&str; 4] =
     ["/shelf-7/7d0f/row-3", "/shelf-999/7d0f/row-9", "/shelf-0/7d0f/row-0", "/shelf-512/7d0f/row-5"];
 
-async fn call(host: &Host, tenant: &Tenant, uri: &str) -> Result<Answer, Fault> {
+async fn call(host: &Host, tenant: &Tenant, principal: &Principal, uri: &str) -> Result<Answer, Fault> {
     let data = Data { media_type: "application/json".into(), bytes: br#"{"name":"Ada","times":3}"#.as_slice().into() };
-    let msg = host.message(Kind::Post, Uri::parse(uri)?, tenant.clone()).with_data(data);
+    let mut msg = host.message(Kind::Post, Uri::parse(uri)?, tenant.clone()).with_data(data);
+    if *principal != Principal::Nobody {
+        msg.head_mut().principal = principal.clone();
+    }
     host.dispatch(msg).await
 }

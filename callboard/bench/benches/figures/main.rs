@@ -14,6 +14,7 @@ mod http;
 mod idle;
 mod invoke;
 mod load;
+mod policy;
 mod processes;
 mod records;
 mod segment;
@@ -28,8 +29,9 @@ use std::process::ExitCode;
 
 type Measure = fn(&Path) -> Result<Vec<Figure>, String>;
 
-const MEASURES: [(&str, Measure); 11] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("dispatch", dispatch::measure),
+    ("policy", policy::measure),
     ("commits", commits::measure),
     ("http", http::measure),
     ("invoke", invoke::measure),
