@@ -3,6 +3,7 @@
 use crate::cost::{self, Traffic};
 use crate::settings::Settings;
 use crate::{explain, forgetting, functions, gate, policy};
+use callboard::contract::Held;
 use callboard::outside::Nobody;
 use callboard::ports::{LEASE_MS, Ports, Records};
 use callboard::{Fault, Host, HostBuilder, Service, SigningKey, Tenant, Uri};
@@ -131,7 +132,7 @@ pub(crate) async fn open_as(settings: &Settings, mut services: Vec<Service>, is_
 pub(crate) async fn open_functions(settings: &Settings, services: Vec<Service>) -> Result<App, Fault> {
     let begun = begin(settings, services, true)?;
     let complete = |builder: HostBuilder| {
-        let builder = builder.handler(Tracing).handler(RateLimit::new(gate::rates(settings)));
+        let builder = builder.held(Held::Logged).handler(Tracing).handler(RateLimit::new(gate::rates(settings)));
         Ok(builder.handler(Idempotency).handler(Conditions))
     };
     begun.build(Tails::default(), complete).await
@@ -187,6 +188,9 @@ fn begin(settings: &Settings, mut services: Vec<Service>, is_resident: bool) -> 
         .observer(traffic.clone())
         .home(Tenant::new(settings.get("tenant")))
         .settings(settings.for_services());
+    if settings.get("callboard.capture") == "all" {
+        builder = builder.held(Held::Logged);
+    }
     if let Some(exporter) = &exporter {
         builder = builder.observer(exporter.clone());
     }

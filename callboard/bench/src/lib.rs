@@ -3,7 +3,8 @@
 //! Where `CALLBOARD_BENCH_RECORDS` names a PostgreSQL whose data may be thrown away, every bench keeps its records there instead, in
 //! a schema of its own: so a suite shows that its service behaves alike on both engines.
 //!
-//! Time stands still until a test moves it, randomness is seeded, and queued messages are delivered when the test says so.
+//! Time stands still until a test moves it, randomness is seeded, and queued messages are delivered when the test says so. What a
+//! function gives is held against what its table describes: an answer, event or live message that is otherwise is `answer.invalid`.
 //!
 //! ```
 //! # use callboard::{Empty, Env, Fault, Kind, Msg, Reply, Service, Stranger, Who};
@@ -17,6 +18,7 @@
 //! # });
 //! ```
 
+use callboard::contract::Held;
 use callboard::invocation::Recording;
 use callboard::outside::Nobody;
 use callboard::ports::{Entropy, LEASE_MS, Ports, Records};
@@ -125,7 +127,7 @@ impl Bench {
             outside: Arc::new(Nobody),
         };
         let home = Tenant::new("demo");
-        let host = shape(Host::builder(ports).home(home.clone()).services(services)).build().await;
+        let host = shape(Host::builder(ports).home(home.clone()).services(services).held(Held::Refused)).build().await;
         let host = host.unwrap_or_else(|fault| panic!("{fault}"));
         Self { host, clock, records, tenant: home, _work: work }
     }

@@ -185,7 +185,9 @@ impl Env {
             return;
         }
         let data = serde_json::to_value(data).expect("a value of ours serialises to JSON");
-        self.inner.ports.live.publish(&self.head.tenant, LiveMessage { uri, kind, data });
+        let message = LiveMessage { uri, kind, data };
+        self.open.hold_live(self.service, &message);
+        self.inner.ports.live.publish(&self.head.tenant, message);
     }
 
     /// A setting that this service declared.
@@ -243,8 +245,7 @@ impl Env {
         if !self.inner.space.services[self.service].tools.contains(&exec.tool) {
             return Err(Fault::bug(format!("{} runs `{}` without declaring it", self.service_name(), exec.tool)));
         }
-        self.open.unrecorded("programs")?;
-        self.open.wait(Used::Tool(exec.tool), self.inner.ports.machine.exec(exec)).await
+        self.open.exec(exec).await
     }
 
     /// Calls a system outside that the service declared. Only steps of a flow may: a step is repeated with the same key until it

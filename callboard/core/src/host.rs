@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, answer};
 use crate::breaker::Breakers;
+use crate::contract::Held;
 use crate::denial::Denials;
 use crate::flow::StepCall;
 use crate::function::ErasedFunction;
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) key: SigningKey,
     pub(crate) breakers: Breakers,
     pub(crate) policy: Arc<dyn Policy>,
+    /// What becomes of what is given otherwise than it is described.
+    pub(crate) held: Held,
     pub(crate) denials: Denials,
     pub(crate) observed: Observed,
     pub(crate) retention: Retention,
@@ -94,6 +97,7 @@ pub struct HostBuilder {
     observers: Vec<Arc<dyn Observer>>,
     recorder: Option<Arc<dyn Recorder>>,
     policy: Arc<dyn Policy>,
+    held: Held,
 }
 
 impl HostBuilder {
@@ -175,6 +179,13 @@ impl HostBuilder {
         self
     }
 
+    /// Whether what functions give is held against what is declared; otherwise nobody looks.
+    #[must_use]
+    pub fn held(mut self, held: Held) -> Self {
+        self.held = held;
+        self
+    }
+
     /// The key that signs passes.
     #[must_use]
     pub fn key(mut self, key: SigningKey) -> Self {
@@ -211,6 +222,7 @@ impl HostBuilder {
             tenants: self.tenants,
             breakers: Breakers::default(),
             policy: self.policy,
+            held: self.held,
             denials: Denials::default(),
             observed: Observed::new(&space),
             last_id: Mutex::default(),
@@ -253,6 +265,7 @@ impl Host {
             observers: Vec::new(),
             recorder: None,
             policy: Arc::new(Tables),
+            held: Held::default(),
         }
     }
 
@@ -401,7 +414,8 @@ impl Host {
         for _ in 0..=RETRIES_MAX {
             open.again();
             let mut reply = open.returned(call.function.call(env.clone(), msg.clone()).await)?;
-            check_reply(&call, &msg.head, &reply).inspect_err(|_| open.refused(&reply))?;
+            let checked = check_reply(&call, &msg.head, &reply).and_then(|()| self.hold(&call, &msg.head, &reply));
+            checked.and_then(|()| open.is_sound()).inspect_err(|_| open.refused(&reply))?;
             // Nobody waits for the answer to a queued message, so there is nobody to refuse.
             let refusal = reply.refusal.take().filter(|_| call.settle.is_none());
             let Some(mut commit) = self.commit_of(&call, &msg.head, &mut reply, &open)? else {

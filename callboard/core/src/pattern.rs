@@ -60,6 +60,17 @@ impl Pattern {
         }
     }
 
+    /// Whether a URI fits.
+    pub(crate) fn matches(&self, uri: &Uri) -> bool {
+        let mut segments = uri.segments();
+        let fits = |part: &Part| match part {
+            Part::Literal(literal) => segments.next() == Some(literal),
+            Part::Param(_) => segments.next().is_some(),
+            Part::Rest => segments.by_ref().count() > 0,
+        };
+        self.parts.iter().all(fits) && segments.next().is_none()
+    }
+
     /// The values of `{name}` segments and of `**` (under the name `**`) in a URI that this pattern matched.
     pub fn params(&self, uri: &Uri) -> Params {
         let mut params = Params::default();

@@ -172,6 +172,8 @@ pub struct Service {
     pub retention: Vec<(Kind, u32)>,
     /// What it publishes: which kind of event, on which URIs, and with what.
     pub publishes: Vec<(Kind, Pattern, Contract)>,
+    /// Live messages: which kind, on which URIs, and with what.
+    pub live: Vec<(Kind, Pattern, Contract)>,
     /// Mistakes in the table, reported together at start.
     pub(crate) mistakes: Vec<String>,
 }
@@ -196,6 +198,7 @@ impl Service {
             retention: Vec::new(),
             outside: Vec::new(),
             publishes: Vec::new(),
+            live: Vec::new(),
             mistakes: Vec::new(),
         }
     }

@@ -65,6 +65,7 @@ pub fn service() -> Service {
         .publishes::<Changed>(event("changed"), "/episodes/{id}")
         .publishes::<Changed>(event("deleted"), "/episodes/{id}")
         .publishes::<Changed>(event("changed"), "/series/{id}/seasons/{number}")
+        .shows::<media::MediaChanged>(event("changed"), "/episodes/{id}")
         .tenants_tables(&["series", "series_slug", "series_genre", "season", "episode"])
         .migration("0001_catalogue", include_str!("../migrations/0001_catalogue.sql"))
         .migration("0002_members_listed", include_str!("../migrations/0002_members_listed.sql"))

@@ -4,9 +4,9 @@
 
 use crate::model::MediaState;
 use crate::records::{EPISODE_MEDIA, EPISODE_MEDIA_UPDATE, SERIES_REFRESH};
-use callboard::{Effects, Env, Fault, Id, Msg, Reply, event, params, uri};
+use callboard::{Effects, Env, Fault, Id, Msg, Reply, Uri, event, params, uri};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What `media` says about an asset. Fields that it adds later are ignored.
@@ -47,6 +47,15 @@ impl Known {
     }
 }
 
+/// What whoever looks at an episode hears when its media have changed.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MediaChanged {
+    uri: Uri,
+    version: i64,
+    /// Where they stand.
+    media: MediaState,
+}
+
 /// Events `processing`, `playable`, `ready`, `failed` and `removed` on `/assets/{id}`.
 pub(crate) async fn follow(env: Env, msg: Msg<News>) -> Result<Reply, Fault> {
     let news = &msg.data;
@@ -76,11 +85,7 @@ pub(crate) async fn follow(env: Env, msg: Msg<News>) -> Result<Reply, Fault> {
         .write(update.expect_or_retry(1..=1))
         .write(SERIES_REFRESH.with(params![known.series]))
         // Whoever looks at the episode should see it; nobody else needs an event, for media has told them.
-        .live(
-            event("changed"),
-            uri.clone(),
-            json!({"uri": uri, "version": known.version + 1, "media": state.as_str()}),
-        );
+        .live(event("changed"), uri.clone(), MediaChanged { uri, version: known.version + 1, media: state });
     Ok(Reply::nothing().with(effects))
 }
 

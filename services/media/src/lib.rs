@@ -80,6 +80,8 @@ pub fn service() -> Service {
         .publishes::<Changed>(event("created"), "/uploads/{id}")
         .publishes::<Changed>(event("deleted"), "/uploads/{id}")
         .publishes::<Changed>(event("deleted"), "/episodes/{id}/asset")
+        .shows::<model::Progress>(event("progress"), "/uploads/{id}")
+        .shows::<model::Progress>(event("progress"), "/episodes/{id}")
         .flow(publish::flow())
         .flow(exposure::flow())
         .flow(removal::flow())

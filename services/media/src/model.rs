@@ -87,6 +87,21 @@ pub(crate) struct News<Version = i64> {
     pub(crate) reason: Option<String>,
 }
 
+/// What whoever looks at an upload or its episode hears while it is made playable.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Progress {
+    /// The step that is at work, `ready` or `failed`.
+    pub(crate) stage: String,
+    /// How much of it is done, from 0 to 1.
+    pub(crate) fraction: f64,
+    /// The rendition that is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rendition: Option<String>,
+    /// What goes on, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
+}
+
 /// The news that passes issued until now do not count any more.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "it describes what `tell` of the exposure adds to the news")]

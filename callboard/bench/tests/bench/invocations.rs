@@ -75,7 +75,7 @@ fn sky() -> Service {
 
 /// Keeps recordings in memory.
 #[derive(Default)]
-struct Shelf(Mutex<Vec<Recording>>);
+pub(crate) struct Shelf(Mutex<Vec<Recording>>);
 
 impl Recorder for Shelf {
     fn keep(&self, recording: Recording) {
@@ -100,7 +100,7 @@ impl Recorder for Shelf {
 }
 
 impl Shelf {
-    fn all(&self) -> Vec<Recording> {
+    pub(crate) fn all(&self) -> Vec<Recording> {
         self.0.lock().expect("nobody panicked").clone()
     }
 }

@@ -1,4 +1,5 @@
-//! The AsyncAPI 3.0 document of an application: which events happen on which URIs, what they carry, and who listens.
+//! The AsyncAPI 3.0 document of an application: which events happen on which URIs, what they carry, and who listens; and which live
+//! messages whoever looks gets beside them.
 
 use super::components::Components;
 use super::{About, Contract};
@@ -22,28 +23,26 @@ pub fn asyncapi(space: &Space, about: &About) -> Value {
     for ((pattern, kind), channel) in find_channels(space) {
         let name = name_of(pattern, kind);
         messages.insert(name.clone(), message(kind, &channel, &mut components));
-        let message = json!({"$ref": format!("#/components/messages/{name}")});
-        let mut described = json!({
-            "address": pattern.replace("**", "{rest}"),
-            "messages": {kind: message},
-            "description": described_by(kind, &channel),
-        });
-        let parameters = parameters(pattern);
-        if !parameters.is_empty() {
-            described["parameters"] = Value::Object(parameters);
-        }
-        channels.insert(name.clone(), described);
-        let here = json!({"$ref": format!("#/channels/{name}")});
-        let its = json!([{"$ref": format!("#/channels/{name}/messages/{kind}")}]);
+        channels.insert(name.clone(), channel_of(&name, kind, pattern, &described_by(kind, &channel)));
         if let Some((service, _)) = channel.declared {
-            operations.insert(
-                format!("{service}.publish.{name}"),
-                json!({"action": "send", "channel": here, "messages": its}),
-            );
+            operations.insert(format!("{service}.publish.{name}"), operation("send", &name, kind));
         }
         for (service, function, _) in &channel.listeners {
-            let operation = json!({"action": "receive", "channel": here, "messages": its, "summary": function, "tags": [{"name": service}]});
+            let mut operation = operation("receive", &name, kind);
+            operation["summary"] = json!(function);
+            operation["tags"] = json!([{"name": service}]);
             operations.insert(format!("{}.{name}", function.replace("::", ".")), operation);
+        }
+    }
+    for service in &space.services {
+        for (kind, pattern, contract) in &service.live {
+            let (kind, by) = (kind.as_str(), service.name);
+            let name = format!("live.{}", name_of(pattern.as_str(), kind));
+            let payload = components.take(by, &format!("live.{kind}"), contract.output().clone());
+            messages.insert(name.clone(), json!({"name": kind, "contentType": "application/json", "payload": payload}));
+            let words = format!("`{kind}`, shown by {by} to whoever looks at that moment; nobody stores it.");
+            channels.insert(name.clone(), channel_of(&name, kind, pattern.as_str(), &words));
+            operations.insert(format!("{by}.show.{name}"), operation("send", &name, kind));
         }
     }
     let mut document = json!({
@@ -82,6 +81,24 @@ fn find_channels(space: &Space) -> BTreeMap<(&'static str, &str), Channel<'_>> {
         }
     }
     channels
+}
+
+fn channel_of(name: &str, kind: &str, pattern: &str, description: &str) -> Value {
+    let mut channel = json!({
+        "address": pattern.replace("**", "{rest}"),
+        "messages": {kind: {"$ref": format!("#/components/messages/{name}")}},
+        "description": description,
+    });
+    let parameters = parameters(pattern);
+    if !parameters.is_empty() {
+        channel["parameters"] = Value::Object(parameters);
+    }
+    channel
+}
+
+fn operation(action: &str, name: &str, kind: &str) -> Value {
+    let channel = format!("#/channels/{name}");
+    json!({"action": action, "channel": {"$ref": channel}, "messages": [{"$ref": format!("{channel}/messages/{kind}")}]})
 }
 
 fn message(kind: &str, channel: &Channel<'_>, components: &mut Components) -> Value {
@@ -131,7 +148,9 @@ mod tests {
 
     #[test]
     fn a_channel_says_what_an_event_carries_and_who_listens() {
-        let films = Service::new("films").publishes::<Changed>(event("changed"), "/films/{id}");
+        let films = Service::new("films")
+            .publishes::<Changed>(event("changed"), "/films/{id}")
+            .shows::<Vec<u32>>(event("progress"), "/films/{id}");
         let watching = Service::new("watching")
             .on(event("changed"), "/films/{id}", follow, Who::Services, Stranger::NotFound)
             .on(event("undone"), "/flows/cut/{run}", follow, Who::Services, Stranger::NotFound);
@@ -144,14 +163,20 @@ mod tests {
         };
         let document = asyncapi(&space, &about);
         let names: Vec<&String> = document["channels"].as_object().expect("channels").keys().collect();
-        assert_eq!(names, ["films.id.changed", "flows.cut.run.undone"]);
+        assert_eq!(names, ["films.id.changed", "flows.cut.run.undone", "live.films.id.progress"]);
+        let live = &document["channels"]["live.films.id.progress"];
+        assert_eq!(
+            (&live["address"], &live["parameters"]["id"]["description"]),
+            (&json!("/films/{id}"), &json!("A segment of the URI."))
+        );
+        assert_eq!(document["components"]["messages"]["live.films.id.progress"]["payload"]["type"], "array");
         assert_eq!(document["channels"]["films.id.changed"]["address"], "/films/{id}");
         let payload = &document["components"]["messages"]["films.id.changed"]["payload"];
         assert_eq!(payload["required"], json!(["uri", "version"]));
         let operations = document["operations"].as_object().expect("operations");
         let mut actions: Vec<_> = operations.values().filter_map(|one| one["action"].as_str()).collect();
         actions.sort_unstable();
-        assert_eq!(actions, ["receive", "receive", "send"]);
+        assert_eq!(actions, ["receive", "receive", "send", "send"]);
         assert_eq!(document["servers"]["live"]["host"], "films.test");
     }
 }

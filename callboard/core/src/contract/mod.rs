@@ -5,11 +5,13 @@ mod check;
 mod components;
 pub mod growth;
 mod headers;
+mod held;
 mod input;
 mod notes;
 mod openapi;
 
 pub use asyncapi::asyncapi;
+pub use held::Held;
 pub use notes::Notes;
 pub use openapi::openapi;
 

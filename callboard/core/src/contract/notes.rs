@@ -72,6 +72,16 @@ impl Service {
         service
     }
 
+    /// Live messages of this kind on such URIs carry this: whoever looks at that moment gets them, and nobody stores them.
+    #[must_use]
+    pub fn shows<T: JsonSchema + 'static>(mut self, kind: Kind, pattern: &'static str) -> Self {
+        match Pattern::parse(pattern) {
+            Ok(pattern) => self.live.push((kind, pattern, Contract::of::<(), T>())),
+            Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
+        }
+        self
+    }
+
     /// The last row takes its body unread, and it is of this media type.
     #[must_use]
     pub fn takes(self, media_type: &'static str) -> Self {

@@ -1,16 +1,19 @@
-//! Blobs as a function sees them: those of the engine, with the time it waits for them. What is known of blobs and what is changed
-//! is recorded; what is in them is not.
+//! Blobs as a function sees them: those of the engine, with the time it waits for them. What is known of blobs, what is changed, and as
+//! much of them as a function reads is recorded.
 
+use super::player::read_data;
 use super::recording::{self, Entry};
-use super::tape::Taken;
+use super::tape::{OUTPUT_BYTES_MAX, Taken, Tape};
 use super::{Open, Used};
-use crate::ports::{BlobMeta, Blobs, ByteStream};
+use crate::ports::{BlobMeta, Blobs, ByteStream, next_bytes};
 use crate::{BoxFuture, Fault};
 use bytes::Bytes;
+use futures_util::stream;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl Open {
     /// Something whose answer is recorded as `tell` says and read back as `hear` says.
@@ -39,6 +42,48 @@ impl Open {
         let used = Used::Blobs { is_change: true };
         Box::pin(self.blob(ask, used, work, |()| Value::Null, |_| Some(())))
     }
+}
+
+/// What a function has read of a blob so far; recorded when it reads no more of it.
+struct Heard {
+    tape: Arc<Mutex<Tape>>,
+    ask: String,
+    bytes: Vec<u8>,
+    is_whole: bool,
+}
+
+impl Heard {
+    fn with(self, stream: ByteStream) -> ByteStream {
+        Box::pin(stream::unfold((self, stream), |(mut heard, mut stream)| async move {
+            let next = next_bytes(&mut stream).await;
+            match &next {
+                None => heard.is_whole = true,
+                // One byte more than is kept tells that there was more.
+                Some(Ok(bytes)) => {
+                    let room = (OUTPUT_BYTES_MAX + 1).saturating_sub(heard.bytes.len());
+                    heard.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                }
+                Some(Err(_)) => {}
+            }
+            next.map(|next| (next, (heard, stream)))
+        }))
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        let (ask, bytes, is_whole) = (std::mem::take(&mut self.ask), std::mem::take(&mut self.bytes), self.is_whole);
+        let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.take(Taken::Contents { ask, bytes, is_whole });
+    }
+}
+
+/// As much of a blob as was recorded; who reads on hears that there is no more.
+fn played_stream(answer: &Value) -> ByteStream {
+    let bytes = Bytes::from(read_data(&answer["data"]));
+    let fault = || Fault::unavailable("replay.unrecorded", "more of this blob is read than was recorded");
+    let end = (answer["is_whole"] != true).then(|| Err(fault()));
+    Box::pin(stream::iter(std::iter::once(Ok(bytes)).chain(end)))
 }
 
 fn meta(meta: &BlobMeta) -> Value {
@@ -75,11 +120,25 @@ impl Blobs for Open {
     }
 
     fn read<'a>(&'a self, key: &'a str, range: Option<Range<u64>>) -> BoxFuture<'a, Result<ByteStream, Fault>> {
-        let leave = self.unrecorded("contents of blobs");
+        let ask = match &range {
+            Some(range) => format!("read {key} from {} to {}", range.start, range.end),
+            None => format!("read {key}"),
+        };
+        if let Some(played) = self.mode.player(|player| player.blob(&ask)) {
+            return Box::pin(std::future::ready(played.map(|answer| played_stream(&answer))));
+        }
         let work = self.inner.ports.blobs.read(key, range);
         Box::pin(async move {
-            leave?;
-            self.wait(Used::Blobs { is_change: false }, work).await
+            let result = self.wait(Used::Blobs { is_change: false }, work).await;
+            match (self.mode.tape(), result) {
+                (Some(tape), Ok(stream)) => Ok(Heard { tape, ask, bytes: Vec::new(), is_whole: false }.with(stream)),
+                (tape, result) => {
+                    if let (Some(_), Err(fault)) = (tape, &result) {
+                        self.mode.record(|| Taken::Plain(Entry::Blob(ask, recording::fault(fault))));
+                    }
+                    result
+                }
+            }
         })
     }
 

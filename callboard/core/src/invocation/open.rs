@@ -1,10 +1,10 @@
 //! An invocation at work: when it began, and what it waits for.
 
-use super::tape::{Mode, Tape};
+use super::tape::Mode;
 use super::{Dependency, Ended, Invocation, Trace, Traceparent, Used, Wait};
 use crate::flow::StepCall;
 use crate::host::{Call, Inner};
-use crate::{Answer, AnswerBody, Data, Effects, Fault, Head, Host, Kind, Msg, Principal};
+use crate::{Answer, AnswerBody, Data, Effects, Fault, Head, Host, Kind, LiveMessage, Msg, Principal};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Open {
     pub(super) inner: Arc<Inner>,
     pub(super) service: &'static str,
+    function: &'static str,
     /// Its place among all functions.
     pub(super) holder: usize,
     /// Its span, for what it causes.
@@ -40,13 +41,15 @@ pub(super) struct State {
     /// What the function returned, where that is captured, and how many events of it are its own.
     pub(super) reply: Option<Value>,
     pub(super) events: usize,
+    /// What was wrong with what it gave already.
+    wrong: Option<Fault>,
 }
 
 impl Host {
     /// Begins an invocation.
     pub(crate) fn begin(&self, call: &Call<'_>, msg: &Msg) -> Arc<Open> {
         let mode = match &self.inner.invocations.capture {
-            Some(_) => Mode::Record(Mutex::new(Tape::default())),
+            Some(_) => Mode::Record(Arc::default()),
             None => Mode::Live,
         };
         self.open(call, msg, mode)
@@ -87,13 +90,14 @@ impl Host {
             is_asked,
         };
         let (invocation, reply) = (Some(invocation), None);
-        let state = Mutex::new(State { invocation, waiting: 0, since_ns: 0, reply, events: 0 });
+        let state = Mutex::new(State { invocation, waiting: 0, since_ns: 0, reply, events: 0, wrong: None });
         let capture = inner.invocations.capture.as_ref().filter(|_| mode.is_recording());
         let certainly = capture.and_then(|capture| capture.certainly(is_asked));
         let began_ns = inner.ports.clock.monotonic_ns();
         Arc::new(Open {
             inner: inner.clone(),
             service,
+            function,
             holder: call.holder,
             span,
             is_asked,
@@ -167,6 +171,22 @@ impl Open {
     pub(crate) async fn timed<T>(&self, on: Dependency, work: impl Future<Output = T>) -> T {
         let _waiting = Waiting::begin(self, on);
         work.await
+    }
+
+    /// Looks at a live message before it is sent; what is wrong with it becomes the fault of the function.
+    pub(crate) fn hold_live(&self, service: usize, message: &LiveMessage) {
+        let host = Host { inner: self.inner.clone() };
+        if let Some(fault) = host.hold_live(service, self.function, &self.head, message) {
+            self.state().wrong.get_or_insert(fault);
+        }
+    }
+
+    /// Whether nothing was wrong with what it gave before it returned.
+    ///
+    /// # Errors
+    /// What was.
+    pub(crate) fn is_sound(&self) -> Result<(), Fault> {
+        self.state().wrong.take().map_or(Ok(()), Err)
     }
 
     /// What the function's commit made of its effects.

@@ -2,9 +2,9 @@
 
 use super::recording::{self, Entry, Recording};
 use super::redact::Redactor;
-use super::tape::{Ask, Tape, kept_name, params, request};
+use super::tape::{Ask, Run, Tape, kept_name, params, request, words_of_blob, words_of_fetch, words_of_run};
 use crate::outside::{Request, Response};
-use crate::ports::Read;
+use crate::ports::{Exec, Exited, Read};
 use crate::{Answer, AnswerBody, BlobRef, Fault, FaultKind, FieldError, Id, Outcome, Rows};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -55,6 +55,39 @@ impl Player {
     fn unheard(&mut self, what: String) -> Fault {
         self.unheard.push(what);
         Fault::unavailable("replay.diverged", "the function asks for something that was not recorded")
+    }
+
+    /// As [`Self::unheard`], where it may also have been too large to be recorded.
+    fn missing(&mut self, (words, unheard): (String, String)) -> Fault {
+        let is_it = |entry: &Entry| matches!(entry, Entry::Unrecorded(known) if *known == words).then_some(());
+        if self.next(is_it).is_none() {
+            return self.unheard(unheard);
+        }
+        self.unheard.push(format!("not recorded, too large: {words}"));
+        Fault::unavailable("replay.unrecorded", format!("`{words}` was too large to be recorded"))
+    }
+
+    /// How a program ended; whoever listens hears its lines.
+    pub(super) fn exec(&mut self, exec: &mut Exec) -> Result<Exited, Fault> {
+        let asked = Run::of(exec).told(&mut self.redactor());
+        let found = self.next(|entry| match entry {
+            Entry::Exec { ask, answer } if *ask == asked => Some(answer.clone()),
+            _ => None,
+        });
+        let words = words_of_run(&asked);
+        let answer = found.ok_or_else(|| self.missing((words.clone(), format!("it runs {words}"))))?;
+        if let Some(fault) = read_fault(&answer) {
+            return Err(fault);
+        }
+        let lines = answer["lines"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        if let Some(on_line) = &mut exec.on_line {
+            lines.for_each(on_line);
+        }
+        Ok(Exited {
+            code: answer["code"].as_i64().and_then(|code| i32::try_from(code).ok()),
+            stdout: read_data(&answer["stdout"]),
+            stderr: answer["stderr"].as_str().unwrap_or_default().to_owned(),
+        })
     }
 
     pub(super) fn now(&mut self) -> Option<i64> {
@@ -112,7 +145,8 @@ impl Player {
             Entry::Blob(ask, answer) if ask == wanted => Some(answer.clone()),
             _ => None,
         });
-        let answer = found.ok_or_else(|| self.unheard(format!("of blobs it wants to {wanted}")))?;
+        let unheard = || (words_of_blob(wanted), format!("of blobs it wants to {wanted}"));
+        let answer = found.ok_or_else(|| self.missing(unheard()))?;
         read_fault(&answer).map_or(Ok(answer), Err)
     }
 
@@ -168,7 +202,8 @@ impl Player {
             _ => None,
         });
         let Some(answer) = found else {
-            return Err(self.unheard(format!("it asks {} for {} {}", ask.to, ask.method, ask.path)));
+            let words = format!("it asks {} for {} {}", ask.to, ask.method, ask.path);
+            return Err(self.missing((words_of_fetch(&asked), words)));
         };
         if let Some(fault) = read_fault(&answer) {
             return Err(fault);
@@ -193,6 +228,7 @@ impl Player {
                 let (to, path) = (ask["to"].as_str().unwrap_or_default(), ask["path"].as_str().unwrap_or_default());
                 Some(format!("it no longer asks {to} for {path}"))
             }
+            Entry::Exec { ask, .. } => Some(format!("it no longer runs {}", words_of_run(ask))),
             Entry::Blob(ask, _) => Some(format!("of blobs it no longer wants to {ask}")),
             _ => None,
         })
@@ -200,7 +236,7 @@ impl Player {
     }
 }
 
-fn read_data(data: &Value) -> Vec<u8> {
+pub(super) fn read_data(data: &Value) -> Vec<u8> {
     match data {
         Value::String(text) => text.as_bytes().to_vec(),
         other => recording::read_bytes(other).unwrap_or_default(),

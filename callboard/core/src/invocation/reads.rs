@@ -3,13 +3,13 @@
 
 use super::player::Player;
 use super::recording::Entry;
-use super::tape::{Ask, Mode, Taken, Tape};
+use super::tape::{Ask, Mode, OUTPUT_BYTES_MAX, Run, Taken, Tape};
 use super::{Dependency, Open, Used};
 use crate::outside::{Request, Response};
-use crate::ports::Read;
+use crate::ports::{Exec, Exited, Read};
 use crate::{Answer, Fault, Head, Host, Id, Msg, Principal, Rows};
 use std::borrow::Cow;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl Open {
     pub(crate) fn now_ms(&self) -> i64 {
@@ -72,15 +72,33 @@ impl Open {
         matches!(self.mode, Mode::Play(_))
     }
 
-    /// Something is used that is not recorded.
-    ///
-    /// # Errors
-    /// `replay.unrecorded` in a replay.
-    pub(crate) fn unrecorded(&self, what: &str) -> Result<(), Fault> {
-        self.mode.record(|| Taken::Plain(Entry::Unrecorded(what.to_owned())));
-        let played = self.mode.player(|player| player.unheard.push(format!("it uses {what}, which are not recorded")));
-        let fault = || Fault::unavailable("replay.unrecorded", format!("{what} are not recorded"));
-        played.map_or(Ok(()), |()| Err(fault()))
+    /// Runs a program, and records what it writes.
+    pub(crate) async fn exec(&self, mut exec: Exec) -> Result<Exited, Fault> {
+        if let Some(played) = self.mode.player(|player| player.exec(&mut exec)) {
+            return played;
+        }
+        let used = Used::Tool(exec.tool);
+        if !self.mode.is_recording() {
+            return self.wait(used, self.inner.ports.machine.exec(exec)).await;
+        }
+        let (ask, heard) = (Run::of(&exec), Arc::new(Mutex::new((Vec::new(), 0_usize))));
+        if let Some(mut on_line) = exec.on_line.take() {
+            let heard = heard.clone();
+            exec.on_line = Some(Box::new(move |line: &str| {
+                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                // One line more than is kept tells that there was more.
+                if heard.1 <= OUTPUT_BYTES_MAX {
+                    heard.0.push(line.to_owned());
+                }
+                heard.1 += line.len() + 1;
+                drop(heard);
+                on_line(line);
+            }));
+        }
+        let answer = self.wait(used, self.inner.ports.machine.exec(exec)).await;
+        let lines = std::mem::take(&mut heard.lock().unwrap_or_else(PoisonError::into_inner).0);
+        self.mode.record(|| Taken::Exec { ask, lines, answer: answer.clone() });
+        answer
     }
 
     pub(crate) async fn query(&self, head: &Head, reads: Vec<Read>) -> Result<Vec<Rows>, Fault> {

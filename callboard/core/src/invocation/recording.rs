@@ -98,6 +98,13 @@ pub enum Entry {
         /// Its answer, or a fault.
         answer: Value,
     },
+    /// How a program of this machine ended, and what it wrote.
+    Exec {
+        /// The program and its arguments.
+        ask: Value,
+        /// Its code and output, or a fault.
+        answer: Value,
+    },
     /// What was asked of a blob or done to it, and what came of that.
     Blob(String, Value),
     /// For how long a system outside is left alone, in milliseconds.
@@ -112,7 +119,7 @@ pub enum Entry {
     Setting(String, String),
     /// The address of an asset.
     Asset(String, String),
-    /// Something that is not recorded.
+    /// Something that was too large to be recorded, as a replay tells of it.
     Unrecorded(String),
 }
 

@@ -4,19 +4,22 @@ use super::player::Player;
 use super::recording::{self, Entry};
 use super::redact::{Known, Redactor};
 use crate::outside::{Request, Response};
+use crate::ports::{Exec, Exited};
 use crate::{Answer, Data, Datum, Fault, Id, Kind, Rows};
 use serde_json::{Map, Value, json};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most bytes of what one invocation reads that are kept.
 const TAPE_BYTES_MAX: usize = 512 * 1024;
+/// Most bytes that are kept of the output of one program, of what is read of one blob, or of one answer from outside.
+pub(super) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// Most things that one invocation reads that are kept.
 const TAPE_ENTRIES_MAX: usize = 2_000;
 
 /// Whether reads are recorded or come from a recording.
 pub(super) enum Mode {
     Live,
-    Record(Mutex<Tape>),
+    Record(Arc<Mutex<Tape>>),
     Play(Mutex<Player>),
 }
 
@@ -25,7 +28,30 @@ pub(super) enum Taken {
     Query { statement: &'static str, params: Vec<Datum>, answer: Result<Rows, Fault> },
     Call { ask: Ask, answer: Result<Answer, Fault> },
     Fetch { ask: Request, answer: Result<Response, Fault> },
+    Exec { ask: Run, lines: Vec<String>, answer: Result<Exited, Fault> },
+    Contents { ask: String, bytes: Vec<u8>, is_whole: bool },
     Plain(Entry),
+}
+
+/// A program that is run, without the folder that it is run in.
+#[derive(Clone)]
+pub(super) struct Run {
+    tool: &'static str,
+    args: Vec<String>,
+}
+
+impl Run {
+    pub(super) fn of(exec: &Exec) -> Self {
+        let folder = exec.folder.to_string_lossy();
+        let plain = |arg: &String| if folder.is_empty() { arg.clone() } else { arg.replace(&*folder, "{folder}") };
+        Self { tool: exec.tool, args: exec.args.iter().map(plain).collect() }
+    }
+
+    pub(super) fn told(&self, redactor: &mut Redactor) -> Value {
+        let mut told = json!({"tool": self.tool, "args": self.args});
+        redactor.value(&mut told);
+        told
+    }
 }
 
 /// A call to another function, without what changes from time to time.
@@ -90,9 +116,15 @@ impl Taken {
                 };
                 128 + ask.uri.len() + ask.data.bytes.len() + body
             }
-            Self::Fetch { ask, answer } => {
-                128 + ask.path.len() + ask.body.bytes.len() + answer.as_ref().map_or(0, |answer| answer.body.len())
+            Self::Fetch { ask, .. } => {
+                128 + ask.path.len() + ask.body.bytes.len() + self.output_bytes().min(OUTPUT_BYTES_MAX)
             }
+            Self::Exec { ask, answer, .. } => {
+                128 + ask.args.iter().map(String::len).sum::<usize>()
+                    + self.output_bytes().min(OUTPUT_BYTES_MAX)
+                    + 64 * usize::from(answer.is_err())
+            }
+            Self::Contents { ask, .. } => 64 + ask.len() + self.output_bytes().min(OUTPUT_BYTES_MAX),
             Self::Plain(Entry::Blob(ask, answer)) => {
                 64 + ask.len() + 96 * answer["blobs"].as_array().map_or(1, Vec::len)
             }
@@ -100,8 +132,33 @@ impl Taken {
         }
     }
 
-    fn entry(&self, redactor: &mut Redactor) -> Entry {
+    /// Size of what came from outside the application.
+    fn output_bytes(&self) -> usize {
         match self {
+            Self::Fetch { answer, .. } => answer.as_ref().map_or(0, |answer| answer.body.len()),
+            Self::Contents { bytes, .. } => bytes.len(),
+            Self::Exec { lines, answer, .. } => {
+                let ended = answer.as_ref().map_or(0, |exited| exited.stdout.len() + exited.stderr.len());
+                ended + lines.iter().map(|line| line.len() + 1).sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+
+    fn entry(&self, redactor: &mut Redactor) -> Entry {
+        let is_large = self.output_bytes() > OUTPUT_BYTES_MAX;
+        match self {
+            Self::Fetch { ask, .. } if is_large => Entry::Unrecorded(words_of_fetch(&request(ask, redactor))),
+            Self::Exec { ask, .. } if is_large => Entry::Unrecorded(words_of_run(&ask.told(redactor))),
+            Self::Contents { ask, .. } if is_large => Entry::Unrecorded(words_of_blob(ask)),
+            Self::Exec { ask, lines, answer } => Entry::Exec {
+                ask: ask.told(redactor),
+                answer: answer.as_ref().map_or_else(recording::fault, |exited| exit(exited, lines, redactor)),
+            },
+            Self::Contents { ask, bytes, is_whole } => {
+                let data = Data { media_type: "".into(), bytes: bytes.clone().into() };
+                Entry::Blob(ask.clone(), json!({"data": redactor.data(&data), "is_whole": is_whole}))
+            }
             Self::Query { statement, params, answer } => Entry::Query {
                 statement: (*statement).to_owned(),
                 params: self::params(params, redactor),
@@ -152,6 +209,30 @@ pub(super) fn request(request: &Request, redactor: &mut Redactor) -> Value {
         "data": redactor.data(&request.body)})
 }
 
+fn exit(exited: &Exited, lines: &[String], redactor: &mut Redactor) -> Value {
+    let stdout = Data { media_type: "".into(), bytes: exited.stdout.clone().into() };
+    let stdout = redactor.data(&stdout);
+    let mut told = json!({"code": exited.code, "stderr": exited.stderr, "lines": lines});
+    redactor.value(&mut told);
+    told["stdout"] = stdout;
+    told
+}
+
+/// Names what a function wanted, as a replay tells of it.
+pub(super) fn words_of_run(ask: &Value) -> String {
+    let args = ask["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    std::iter::once(ask["tool"].as_str().unwrap_or_default()).chain(args).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn words_of_fetch(ask: &Value) -> String {
+    let part = |name: &str| ask[name].as_str().unwrap_or_default().to_owned();
+    format!("{} {} of {}", part("method"), part("path"), part("to"))
+}
+
+pub(super) fn words_of_blob(ask: &str) -> String {
+    format!("of blobs {ask}")
+}
+
 fn response(response: &Response, redactor: &mut Redactor) -> Value {
     let headers: Map<String, Value> = response
         .headers
@@ -191,6 +272,14 @@ impl Mode {
     pub(super) fn record(&self, taken: impl FnOnce() -> Taken) {
         if let Self::Record(tape) = self {
             tape.lock().unwrap_or_else(PoisonError::into_inner).take(taken());
+        }
+    }
+
+    /// The tape, for what is recorded when it ends.
+    pub(super) fn tape(&self) -> Option<Arc<Mutex<Tape>>> {
+        match self {
+            Self::Record(tape) => Some(tape.clone()),
+            _ => None,
         }
     }
 

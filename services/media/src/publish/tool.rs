@@ -2,11 +2,11 @@
 
 use super::{Publication, taken_away};
 use crate::command::Command;
+use crate::model::Progress;
 use crate::progress::share;
 use crate::records::ASSET;
 use callboard::ports::{BoxFuture, Exec, Exited, OnLine};
 use callboard::{Env, Fault, Uri, event, params, uri};
-use serde_json::{Value, json};
 use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::pin;
@@ -167,12 +167,7 @@ pub(super) fn places(publication: &Publication) -> Result<[Uri; 2], Fault> {
 }
 
 /// What they hear.
-pub(super) fn news(stage: &str, fraction: f64, rendition: Option<&str>, message: Option<&str>) -> Value {
-    let mut news = json!({"stage": stage, "fraction": fraction});
-    for (name, value) in [("rendition", rendition), ("message", message)] {
-        if let Some(value) = value {
-            news[name] = json!(value);
-        }
-    }
-    news
+pub(super) fn news(stage: &str, fraction: f64, rendition: Option<&str>, message: Option<&str>) -> Progress {
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    Progress { stage: stage.to_owned(), fraction, rendition: text(rendition), message: text(message) }
 }
