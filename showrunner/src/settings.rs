@@ -95,6 +95,12 @@ const OWN: &[Own] = &[
     own("tokens.issuer", "", "who issues them: their `iss`"),
     own("tokens.audience", "", "for whom they are: their `aud`"),
     own("tokens.algorithms", "RS256,ES256,EdDSA", "algorithms they may be signed with, of RS256, ES256, EdDSA, HS256"),
+    own("tokens.tenants", "", "channels that their issuer may name; empty is only the one named by `tenant`"),
+    own(
+        "tokens.roles",
+        "",
+        "what roles in tokens are here, such as `staff=editor,staff=viewer`; those that are not named do not count",
+    ),
     own("tokens.leeway_s", "30", "how far the clock of their issuer may be away"),
     own("tokens.age_max_s", "3600", "how old a token may be, however long it says that it lasts"),
     own(
@@ -335,6 +341,7 @@ fn check_own(name: &str, value: &str, services: &[Service]) -> Result<(), String
             let is_time = value.parse::<i64>().is_ok_and(|seconds| (0..=31_536_000).contains(&seconds));
             refuse_unless(is_time, "write 0 to 31536000 seconds")
         }
+        "tokens.roles" => crate::gate::read_roles(value).map(drop),
         "lambda_sources" => Routes::parse(value).map(drop),
         "lambda_wake" => crate::lambda::read_queues(value, services).map(drop),
         "lambda_media_origin" => {

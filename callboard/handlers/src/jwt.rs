@@ -1,5 +1,5 @@
-//! Bearer tokens of another issuer (JWT): whom they name is somebody of the tenant that they name. Keys, issuer, audience and
-//! algorithms are configured; what is not, is not believed.
+//! Bearer tokens of another issuer (JWT): whom they name is somebody of the tenant that they name. Keys, issuer, audience,
+//! algorithms, tenants and what the issuer's roles are here is configured; what is not, is not believed.
 
 use crate::bearer::{self, Proof};
 use callboard::{Answer, BoxFuture, Fault, Handler, Host, Msg, Next, Principal, Tenant};
@@ -7,13 +7,16 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgo
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Longest token that is looked at.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Most roles that a token may name, and longest name of one.
 const ROLES_MAX: usize = 16;
 const ROLE_BYTES_MAX: usize = 32;
+/// Between two looks whether the keys have changed.
+const LOOK_PAUSE_MS: i64 = 1_000;
 
 /// What is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,16 +27,26 @@ pub struct TokenRules {
     pub audience: String,
     /// Algorithms, of `RS256`, `ES256`, `EdDSA`, `HS256`.
     pub algorithms: Vec<String>,
+    /// Tenants it may name.
+    pub tenants: Vec<String>,
+    /// Roles it may give: a role as its tokens name it, and what that is here. Others of a token's roles do not count.
+    pub roles: Vec<(String, String)>,
     /// How far clocks may differ.
     pub leeway_s: i64,
     /// How old a token may be, however long it says that it lasts.
     pub age_max_s: i64,
 }
 
+/// Gives the keys where they have changed since it was last asked, or says why they cannot be read.
+pub type KeySource = Box<dyn Fn() -> Option<Result<String, String>> + Send + Sync>;
+
 /// Believes tokens that were signed with one of its keys.
 pub struct Tokens {
     rules: TokenRules,
-    keys: Vec<Key>,
+    keys: RwLock<Arc<[Key]>>,
+    source: Option<KeySource>,
+    /// When it was last looked whether they have changed.
+    looked_ms: AtomicI64,
 }
 
 struct Key {
@@ -71,20 +84,40 @@ impl Tokens {
         if rules.issuer.is_empty() || rules.audience.is_empty() {
             return Err("name the issuer and the audience of the tokens".to_owned());
         }
-        let algorithms: Vec<Algorithm> =
-            rules.algorithms.iter().map(|name| algorithm(name)).collect::<Result<_, _>>()?;
-        let set: JwkSet =
-            serde_json::from_str(keys).map_err(|error| format!("they are no JSON Web Key Set: {error}"))?;
-        let keys: Vec<Key> = set.keys.iter().map(key).collect::<Result<_, _>>()?;
-        let keys: Vec<Key> = keys.into_iter().filter(|key| algorithms.contains(&key.algorithm)).collect();
-        if keys.is_empty() {
-            return Err(format!("none of them is for {}", rules.algorithms.join(", ")));
+        let keys = RwLock::new(read(keys, &rules)?);
+        Ok(Self { rules, keys, source: None, looked_ms: AtomicI64::new(i64::MIN) })
+    }
+
+    /// The same with keys that may change while the process runs: it is looked at most once a second whether they have, and what
+    /// cannot be read changes nothing.
+    #[must_use]
+    pub fn renewed_from(self, source: KeySource) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    fn renew(&self, now_ms: i64) {
+        let Some(source) = &self.source else { return };
+        let looked_ms = self.looked_ms.load(Ordering::Relaxed);
+        let is_due = now_ms.saturating_sub(looked_ms) >= LOOK_PAUSE_MS;
+        let is_mine =
+            || self.looked_ms.compare_exchange(looked_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !is_due || !is_mine() {
+            return;
         }
-        Ok(Self { rules, keys })
+        match source().map(|text| text.and_then(|text| read(&text, &self.rules))) {
+            None => {}
+            Some(Ok(keys)) => {
+                tracing::info!(keys.count = keys.len(), "the keys of tokens are new");
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            }
+            Some(Err(wrong)) => tracing::error!("the keys of tokens stay as they were: {wrong}"),
+        }
     }
 
     fn prove(&self, token: &str, tenant: &Tenant, now_ms: i64) -> Result<Principal, &'static str> {
-        let key = self.key(token)?;
+        self.renew(now_ms);
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let key = find_key(&keys, token)?;
         let mut validation = Validation::new(key.algorithm);
         validation.set_issuer(&[&self.rules.issuer]);
         validation.set_audience(&[&self.rules.audience]);
@@ -101,25 +134,6 @@ impl Tokens {
             }
         })?;
         self.check(claims.claims, tenant, now_ms)
-    }
-
-    /// The one key that fits the header. The algorithm is the key's: a token cannot choose how it is checked.
-    fn key(&self, token: &str) -> Result<&Key, &'static str> {
-        let header: Header =
-            bearer::read_part(token.split('.').next().unwrap_or_default()).ok_or("it cannot be read")?;
-        if header.crit.is_some() {
-            return Err("it asks for an extension that is not known here");
-        }
-        if header.typ.is_some_and(|typ| !["jwt", "at+jwt"].contains(&&*typ.to_ascii_lowercase())) {
-            return Err("it is of another type");
-        }
-        let fits = |key: &&Key| header.kid.as_ref().is_none_or(|id| key.id.as_ref() == Some(id));
-        let mut fitting = self.keys.iter().filter(|key| algorithm(&header.alg) == Ok(key.algorithm)).filter(fits);
-        match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Ok(key),
-            (Some(_), Some(_)) => Err("it does not say with which key it is signed"),
-            (None, _) => Err("it is signed with no key or algorithm that is known here"),
-        }
     }
 
     fn check(&self, claims: Claims, tenant: &Tenant, now_ms: i64) -> Result<Principal, &'static str> {
@@ -139,11 +153,15 @@ impl Tokens {
         if claims.tenant != tenant.as_str() {
             return Err("it is for another channel");
         }
+        if !self.rules.tenants.iter().any(|name| name == tenant.as_str()) {
+            return Err("its issuer is not believed in this channel");
+        }
         let is_role = |role: &String| !role.is_empty() && role.len() <= ROLE_BYTES_MAX;
         if claims.sub.is_empty() || claims.roles.len() > ROLES_MAX || !claims.roles.iter().all(is_role) {
             return Err("it names nobody, or roles that are none");
         }
-        let roles = claims.roles.iter().map(|role| Arc::from(role.as_str())).collect();
+        let given = self.rules.roles.iter().filter(|(theirs, _)| claims.roles.contains(theirs));
+        let roles = given.map(|(_, ours)| Arc::from(ours.as_str())).collect();
         Ok(Principal::Person { id: self.pseudonym(tenant, &claims.sub), roles, session: None })
     }
 
@@ -156,6 +174,36 @@ impl Tokens {
         }
         let digits: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         format!("jwt-{digits}").into()
+    }
+}
+
+/// Reads a JSON Web Key Set: those of its keys that are for one of the algorithms.
+fn read(keys: &str, rules: &TokenRules) -> Result<Arc<[Key]>, String> {
+    let algorithms: Vec<Algorithm> = rules.algorithms.iter().map(|name| algorithm(name)).collect::<Result<_, _>>()?;
+    let set: JwkSet = serde_json::from_str(keys).map_err(|error| format!("they are no JSON Web Key Set: {error}"))?;
+    let keys: Vec<Key> = set.keys.iter().map(key).collect::<Result<_, _>>()?;
+    let keys: Arc<[Key]> = keys.into_iter().filter(|key| algorithms.contains(&key.algorithm)).collect();
+    if keys.is_empty() {
+        return Err(format!("none of them is for {}", rules.algorithms.join(", ")));
+    }
+    Ok(keys)
+}
+
+/// The one key that fits the header. The algorithm is the key's: a token cannot choose how it is checked.
+fn find_key<'a>(keys: &'a [Key], token: &str) -> Result<&'a Key, &'static str> {
+    let header: Header = bearer::read_part(token.split('.').next().unwrap_or_default()).ok_or("it cannot be read")?;
+    if header.crit.is_some() {
+        return Err("it asks for an extension that is not known here");
+    }
+    if header.typ.is_some_and(|typ| !["jwt", "at+jwt"].contains(&&*typ.to_ascii_lowercase())) {
+        return Err("it is of another type");
+    }
+    let fits = |key: &&Key| header.kid.as_ref().is_none_or(|id| key.id.as_ref() == Some(id));
+    let mut fitting = keys.iter().filter(|key| algorithm(&header.alg) == Ok(key.algorithm)).filter(fits);
+    match (fitting.next(), fitting.next()) {
+        (Some(key), None) => Ok(key),
+        (Some(_), Some(_)) => Err("it does not say with which key it is signed"),
+        (None, _) => Err("it is signed with no key or algorithm that is known here"),
     }
 }
 

@@ -23,7 +23,7 @@ pub use api_key::{ApiKeys, KEY_PREFIX};
 pub use authenticate::Authenticate;
 pub use conditions::Conditions;
 pub use idempotency::Idempotency;
-pub use jwt::{TokenRules, Tokens};
+pub use jwt::{KeySource, TokenRules, Tokens};
 pub use meter::{Figures, Meter};
 pub use otlp::{Collector, Exporter};
 pub use rate_limit::{Rate, RateLimit, Rates};

@@ -6,6 +6,7 @@ use callboard_bench::{Bench, START_MS};
 use callboard_handlers::{Authenticate, TokenRules, Tokens};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 const KEYS: &str = include_str!("keys/keys.json");
 const SECRET: &[u8] = b"a secret of the tests, 32 bytes.";
@@ -16,6 +17,10 @@ fn rules() -> TokenRules {
         issuer: "https://id.example.org".into(),
         audience: "showrunner".into(),
         algorithms: ["RS256", "ES256", "EdDSA"].map(str::to_owned).to_vec(),
+        tenants: vec!["demo".into()],
+        roles: [("staff", "editor"), ("staff", "viewer"), ("boss", "owner")]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .to_vec(),
         leeway_s: 30,
         age_max_s: 3_600,
     }
@@ -27,7 +32,7 @@ async fn bench(rules: TokenRules) -> Bench {
 }
 
 fn claims() -> Value {
-    json!({"iss": "https://id.example.org", "aud": "showrunner", "sub": "ann", "tenant": "demo", "roles": ["viewer", "editor"],
+    json!({"iss": "https://id.example.org", "aud": "showrunner", "sub": "ann", "tenant": "demo", "roles": ["staff", "owner"],
            "iat": NOW_S, "exp": NOW_S + 600})
 }
 
@@ -72,7 +77,7 @@ async fn each_algorithm_with_its_own_key_makes_a_person_of_the_tenant() {
     for kid in ["rsa", "ec", "ed"] {
         let answer = come(&bench, &sign(kid, &claims())).await.unwrap_or_else(|fault| panic!("{kid}: {fault}"));
         let principal = answer.json()["principal"].clone();
-        assert_eq!(principal["person"]["roles"], json!(["viewer", "editor"]));
+        assert_eq!(principal["person"]["roles"], json!(["editor", "viewer"]), "theirs as the rules read them");
         people.push(principal["person"]["id"].as_str().unwrap().to_owned());
     }
     assert!(people.windows(2).all(|pair| pair[0] == pair[1]), "the same subject is the same person");
@@ -184,4 +189,58 @@ fn keys_and_rules_that_cannot_be_are_refused_with_what_is_wrong() {
     assert!(wrong(&encrypting, rules()).contains("the key rsa is not for signatures"));
     let other = KEYS.replace("\"RS256\"", "\"PS512\"");
     assert!(wrong(&other, rules()).contains("the key rsa is for an algorithm that is not known here; use RS256"));
+}
+
+#[tokio::test]
+async fn an_issuer_gives_only_the_roles_and_only_in_the_tenants_that_it_may() {
+    let bench = bench(TokenRules { tenants: vec!["demo".into(), "second".into()], ..rules() }).await;
+    let token = |tenant: &str, roles: &[&str]| {
+        let mut claims = with("tenant", json!(tenant));
+        claims["roles"] = json!(roles);
+        sign("ed", &claims)
+    };
+    let nobody = Coming::to(&bench, Kind::Get, "/inside").come().await.expect_err("nobody is signed in");
+    assert_eq!(nobody.code, "not_signed_in");
+    // Whoever has none of the roles that count is a stranger who is signed in, whatever the token calls them.
+    let stranger = come(&bench, &token("demo", &["owner", "editor", "admin"])).await.expect("signed in");
+    assert_eq!(stranger.json()["principal"]["person"]["roles"], json!([]));
+    assert_eq!(why(&bench, &token("second", &["boss"])).await, "it is for another channel");
+    let owner = come(&bench, &token("demo", &["boss"])).await.expect("signed in");
+    assert_eq!(owner.json()["principal"]["person"]["roles"], json!(["owner"]));
+    let come_to =
+        |tenant, token: String| Coming::to(&bench, Kind::Get, "/inside").in_tenant(tenant).with_token(&token).come();
+    let second = come_to("second", token("second", &["boss"])).await.expect("it may name this one too");
+    assert_ne!(second.json()["principal"]["person"]["id"], owner.json()["principal"]["person"]["id"]);
+    let fault = come_to("rival", token("rival", &["boss"])).await.expect_err("it may not name this one");
+    assert!(fault.message.contains("its issuer is not believed in this channel"), "{fault}");
+}
+
+#[tokio::test]
+async fn keys_that_change_are_believed_without_a_restart_and_broken_ones_change_nothing() {
+    let all: Value = serde_json::from_str(KEYS).unwrap();
+    let only = |kid: &str| {
+        let key = all["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap();
+        json!({"keys": [key]}).to_string()
+    };
+    let news: Arc<Mutex<Option<Result<String, String>>>> = Arc::default();
+    let shelf = news.clone();
+    let tokens = Tokens::new(&only("ed"), rules()).unwrap();
+    let tokens = tokens.renewed_from(Box::new(move || shelf.lock().unwrap().take()));
+    let bench = guarded(move |builder| builder.handler(tokens).handler(Authenticate::new())).await;
+    let unknown = "it is signed with no key or algorithm that is known here";
+    assert!(come(&bench, &sign("ed", &claims())).await.is_ok());
+    assert_eq!(why(&bench, &sign("ec", &claims())).await, unknown);
+
+    *news.lock().unwrap() = Some(Ok(only("ec")));
+    assert_eq!(why(&bench, &sign("ec", &claims())).await, unknown, "it is not looked at every token");
+    bench.clock().advance(1_000);
+    assert!(come(&bench, &sign("ec", &claims())).await.is_ok(), "the new key");
+    assert_eq!(why(&bench, &sign("ed", &claims())).await, unknown, "the old one is gone");
+
+    for broken in [Ok("{".to_owned()), Ok("{\"keys\": []}".to_owned()), Err("it is not there".to_owned())] {
+        *news.lock().unwrap() = Some(broken);
+        bench.clock().advance(1_000);
+        assert!(come(&bench, &sign("ec", &claims())).await.is_ok(), "what cannot be read changes nothing");
+        assert_eq!(*news.lock().unwrap(), None, "it was looked at");
+    }
 }
