@@ -41,6 +41,9 @@ const CONNECTIONS: usize = 16;
 /// Connections of a function, of which there may be hundreds at once.
 const CONNECTIONS_OF_FUNCTION: usize = 2;
 
+/// Where AWS Lambda says how much memory a function is given, in megabytes.
+const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
 /// Every service of the platform.
 pub(crate) fn all_services() -> Vec<Service> {
     vec![
@@ -187,6 +190,7 @@ fn begin(settings: &Settings, mut services: Vec<Service>, is_resident: bool) -> 
         .recorder(recordings.clone())
         .observer(traffic.clone())
         .home(Tenant::new(settings.get("tenant")))
+        .memory_mb(std::env::var(MEMORY).ok().and_then(|mb| mb.parse().ok()))
         .settings(settings.for_services());
     if settings.get("callboard.capture") == "all" {
         builder = builder.held(Held::Logged);

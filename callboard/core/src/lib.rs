@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod breaker;
+mod builder;
 pub mod contract;
 mod datum;
 mod delivery;
@@ -42,6 +43,7 @@ mod uri;
 mod uses;
 
 pub use answer::{Answer, AnswerBody};
+pub use builder::HostBuilder;
 pub use contract::{Contract, Gives, Notes, Takes};
 pub use datum::{Datum, Row, Rows, Statement};
 pub use denial::{DENIALS_MAX, Denial, Denials};
@@ -54,7 +56,7 @@ pub use fault::{Fault, FaultKind, FieldError};
 pub use flow::{Flow, FlowMove, Retry, Step};
 pub use function::{Empty, Function, Input, OfEnv, OfMsg};
 pub use handler::{Handler, Next};
-pub use host::{Host, HostBuilder};
+pub use host::Host;
 pub use id::{Id, pid};
 pub use msg::{Data, HTTP, Head, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, STREAM, Tenant, event};
 pub use observed::{FunctionPrivileges, Privileges};

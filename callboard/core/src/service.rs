@@ -70,6 +70,8 @@ pub struct Binding {
     pub notes: Notes,
     /// How long it needs to finish; where less time is left it is not begun.
     pub needs_ms: u64,
+    /// How much memory its function is given, in megabytes; none where it has what the process has.
+    pub memory_mb: Option<u64>,
     pub(crate) function: Erased,
 }
 
@@ -235,6 +237,7 @@ impl Service {
                 uses: Vec::new(),
                 notes: Notes::default(),
                 needs_ms: 0,
+                memory_mb: None,
                 function: erase_called(function),
             }),
             Err(error) => self.mistakes.push(format!("{}: {error}", self.name)),
@@ -298,6 +301,12 @@ impl Service {
     #[must_use]
     pub fn needs_ms(self, time_ms: u64) -> Self {
         self.last(|binding| binding.needs_ms = time_ms)
+    }
+
+    /// The function of the last row is given so much memory of its own.
+    #[must_use]
+    pub fn memory_mb(self, memory_mb: u64) -> Self {
+        self.last(|binding| binding.memory_mb = Some(memory_mb))
     }
 
     /// Events of this kind that the service publishes are kept so many days in the log.

@@ -135,6 +135,7 @@ impl Functions {
                 service = service
                     .on(kind.clone(), pattern.as_str(), foreign.clone(), *who, *stranger)
                     .attempts_max(declared.attempts_max)
+                    .memory_mb(declared.memory_mb_max)
                     .answers(successes(checked));
                 service = checked.uses.iter().fold(service, |service, (kind, pattern)| match kind {
                     Kind::Event(name) => service.emits(&[leak(name.as_ref())], pattern.as_str()),

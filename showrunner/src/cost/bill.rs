@@ -30,6 +30,8 @@ pub(crate) struct Usage {
     pub(crate) transitions: u64,
     pub(crate) blob_reads: u64,
     pub(crate) blob_changes: u64,
+    /// Memory that it was given, in megabytes, as its function or deployment is set; 0 where nobody says.
+    pub(crate) memory_mb: u64,
 }
 
 /// An invocation as the operator's functions list it.
@@ -49,6 +51,8 @@ pub(crate) struct Listed {
     out_bytes: u64,
     events: u64,
     starts: u64,
+    #[serde(default)]
+    pub(crate) memory_mb: Option<u64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -72,6 +76,7 @@ impl Usage {
                 Dependency::Records | Dependency::Outside(_) => {}
             }
         }
+        usage.memory_mb = one.memory_mb.unwrap_or(0);
         usage.end(one.waiting_ns, tools_ns, u64::from(one.events), u64::from(one.starts))
     }
 
@@ -88,6 +93,7 @@ impl Usage {
                 _ => {}
             }
         }
+        usage.memory_mb = one.memory_mb.unwrap_or(0);
         usage.end(one.waiting_ns, tools_ns, one.events, one.starts)
     }
 
@@ -126,6 +132,7 @@ impl Usage {
         self.transitions += other.transitions;
         self.blob_reads += other.blob_reads;
         self.blob_changes += other.blob_changes;
+        self.memory_mb = self.memory_mb.max(other.memory_mb);
     }
 }
 
@@ -219,6 +226,7 @@ pub(crate) fn listed(function: &str, trigger: &str, duration_ms: u64, waits: &[(
         out_bytes: 0,
         events: 0,
         starts: 0,
+        memory_mb: None,
     }
 }
 

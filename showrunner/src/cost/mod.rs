@@ -20,7 +20,7 @@ use traffic::Row;
 /// Most invocations that are asked for, which is what a server lists.
 const LISTED_MAX: u32 = 1_000;
 
-/// How much memory functions have: what is set for one, or for all.
+/// How much memory functions have: what is set for one, what it was given when it ran, or what is set for all.
 struct Memory {
     usual_mb: u64,
     /// Part of a function's path, and megabytes; the longest part that fits counts.
@@ -52,7 +52,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Cost) -> Result<String, Fau
             let root = format!("{} {}", one.correlation, one.service);
             let name = lines.request_name(&one, root);
             if one.started_ms >= since_ms {
-                lines.add(name, &Usage::of_listed(&one), &prices, memory.of(&one.service, &one.function));
+                lines.add(name, &memory.known(&one.service, &one.function, Usage::of_listed(&one)), &prices);
             }
         }
     } else {
@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: &Settings, asked: &Cost) -> Result<String, Fau
                 By::Flow => key.flow.as_deref().unwrap_or("(no flow)").to_owned(),
                 By::Function | By::Request => key.function.to_string(),
             };
-            lines.add(name, &usage, &prices, memory.of(&key.service, &key.function));
+            lines.add(name, &memory.known(&key.service, &key.function, usage), &prices);
         }
     }
     Ok(match asked.how.format {
@@ -96,9 +96,15 @@ impl Memory {
         Ok(Self { usual_mb, set })
     }
 
-    fn of(&self, service: &str, function: &str) -> u64 {
+    fn of(&self, service: &str, function: &str, given_mb: u64) -> u64 {
         let fits = self.set.iter().filter(|(part, _)| part == service || function.contains(part.as_str()));
-        fits.max_by_key(|(part, _)| part.len()).map_or(self.usual_mb, |(_, mb)| *mb)
+        let set = fits.max_by_key(|(part, _)| part.len()).map(|(_, mb)| *mb);
+        set.or((given_mb > 0).then_some(given_mb)).unwrap_or(self.usual_mb)
+    }
+
+    /// A usage with the memory that it is billed with.
+    fn known(&self, service: &str, function: &str, usage: Usage) -> Usage {
+        Usage { memory_mb: self.of(service, function, usage.memory_mb), ..usage }
     }
 }
 
@@ -126,10 +132,10 @@ impl Lines {
         known.unwrap_or(root)
     }
 
-    fn add(&mut self, name: String, usage: &Usage, prices: &Prices, memory_mb: u64) {
+    fn add(&mut self, name: String, usage: &Usage, prices: &Prices) {
         let (sum, bill) = self.0.entry(name).or_default();
         sum.add(usage);
-        bill.add(&Bill::of(usage, prices, memory_mb));
+        bill.add(&Bill::of(usage, prices, usage.memory_mb));
     }
 
     /// The dearest first, and what all cost.
@@ -155,6 +161,7 @@ impl Lines {
                 name.to_owned(),
                 usage.invocations.to_string(),
                 format!("{} ms", usage.billed_ms / usage.invocations.max(1)),
+                format!("{} MB", usage.memory_mb),
                 shown(bill.time),
                 shown(bill.requests),
                 shown(bill.total()),
@@ -164,12 +171,13 @@ impl Lines {
         };
         let mut table: Vec<_> = rows.iter().map(|(name, row)| cells(name, row)).collect();
         table.push(cells("together", &all));
-        let heads = ["of", "runs", "each", "time", "requests", "cost", "waiting", "a million"];
+        let heads = ["of", "runs", "each", "at most", "time", "requests", "cost", "waiting", "a million"];
         let Prices { date, region, .. } = prices;
         let mb = memory.usual_mb;
         format!(
-            "{}\nList prices of AWS in {region} of {date}, {mb} MB each unless `cost_memory` says otherwise. Records, storage, \
-             transfer and free tiers are not in it.\n",
+            "{}\nList prices of AWS in {region} of {date}. Memory is what `cost_memory` says; else what a function in processes is \
+             given, or the deployment's on AWS Lambda; else {mb} MB, assumed. Records, storage, transfer and free tiers are not \
+             in it.\n",
             operate::table(&heads, &table)
         )
     }
@@ -196,7 +204,7 @@ fn chain_text(listed: &[Listed], prices: &Prices, memory: &Memory) -> String {
     // What was called ends first; a chain is read from its beginning.
     for one in listed.iter() {
         let usage = Usage::of_listed(one);
-        let memory_mb = memory.of(&one.service, &one.function);
+        let memory_mb = memory.of(&one.service, &one.function, usage.memory_mb);
         let (now, step) = (Bill::of(&usage, prices, memory_mb), as_step(&usage, prices, memory_mb));
         before.add(&now);
         after.add(&step);
@@ -249,9 +257,12 @@ mod tests {
     #[test]
     fn memory_is_that_of_the_longest_name_that_fits() {
         let memory = memory();
-        let of = |service: &str, function: &str| memory.of(service, function);
+        let of = |service: &str, function: &str| memory.of(service, function, 0);
         assert_eq!(of("catalogue", "catalogue::series::list"), 1_024);
         assert_eq!((of("media", "media::encode"), of("media", "media::probe::run")), (2_048, 128));
+        let given = |service: &str, function: &str| memory.of(service, function, 256);
+        assert_eq!(given("functions", "functions::hello"), 256, "what it was given when it ran");
+        assert_eq!(given("media", "media::encode"), 2_048, "what is set counts more");
         for wrong in ["media", "media=lots", "media=64"] {
             assert!(read_memory(wrong).is_err(), "{wrong}");
         }
@@ -295,13 +306,15 @@ mod tests {
         let dear = listed("shop::order", "http", 400, &[("records", 1, 200)]);
         for (one, times) in [(&cheap, 10), (&dear, 10)] {
             for _ in 0..times {
-                lines.add(one.function.clone(), &Usage::of_listed(one), &prices, 1_024);
+                let usage = memory().known(&one.service, &one.function, Usage::of_listed(one));
+                lines.add(one.function.clone(), &usage, &prices);
             }
         }
         let text = lines.text(&prices, &memory());
         let names: Vec<&str> = text.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
         assert_eq!(names[..4], ["of", "shop::order", "shop::look", "together"], "{text}");
         // 400 ms cost $0.00000666668 and $0.0000012 for requests; half of the time is waiting: 42 %.
+        assert!(text.contains("400 ms  1024 MB") && text.contains("else 1024 MB, assumed"), "{text}");
         assert!(text.contains("42 %") && text.contains("us-east-1 of 2026-11-28"), "{text}");
         let json = lines.json(&prices);
         assert_eq!(json["lines"][0]["usage"]["invocations"], 10);

@@ -69,6 +69,8 @@ pub struct Invocation {
     pub attempt: u32,
     /// How it ended.
     pub ended: Ended,
+    /// Memory that the function was given, in megabytes: its own, or what its deployment says; none where nobody says.
+    pub memory_mb: Option<u64>,
     /// Size of what went in.
     pub in_bytes: u64,
     /// Size of the answer.

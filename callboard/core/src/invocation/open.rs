@@ -82,6 +82,7 @@ impl Host {
             waits: Vec::new(),
             attempt: msg.attempt,
             ended: Ended::Running,
+            memory_mb: call.binding.and_then(|binding| binding.memory_mb).or(inner.memory_mb),
             in_bytes: msg.data.bytes.len() as u64,
             out_bytes: 0,
             events: 0,

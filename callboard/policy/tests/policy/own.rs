@@ -127,3 +127,19 @@ fn the_changes_allow_what_was_refused_and_no_part_of_them_does() {
     });
     assert!(refused > 50 && lifts > 10 && permits > 10, "{refused} refused, {lifts} lifts, {permits} permits");
 }
+
+#[test]
+fn what_is_remembered_is_what_cedar_says() {
+    let text = "@id(\"a\") permit (principal in Role::\"viewer\", action, resource);\n@id(\"b\") forbid (principal in Role::\"editor\", action == Action::\"post\", resource);\n";
+    let (services, policy) = (services(), policy(text));
+    let (mut allowed, mut refused) = (0, 0);
+    for _ in 0..2 {
+        questions(&services, |question| {
+            let said = policy.decide_in_cedar(question).is_ok();
+            let place = (question.service.name, question.binding.pattern.as_str(), question.principal, question.asker);
+            assert_eq!(policy.decide(question).is_ok(), said, "{place:?}");
+            *if said { &mut allowed } else { &mut refused } += 1;
+        });
+    }
+    assert!(allowed > 100 && refused > 100, "{allowed} allowed, {refused} refused");
+}
