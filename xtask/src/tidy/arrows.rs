@@ -36,7 +36,7 @@ fn arrows_of(folder: &str) -> Option<Arrows> {
         "callboard/gateways" => Arrows { ships: &["callboard"], tests: &["callboard-bench", "callboard-handlers"] },
         // Its figures measure the whole pipeline, which begins at the gateway.
         "callboard/bench" => {
-            let tests = &["callboard-gateways", "callboard-handlers", "callboard-hosts"];
+            let tests = &["callboard-gateways", "callboard-handlers", "callboard-hosts", "callboard-policy"];
             Arrows { ships: &["callboard", "callboard-engines"], tests }
         }
         "showrunner" => Arrows { ships: EVERYTHING, tests: &[] },
