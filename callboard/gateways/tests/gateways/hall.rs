@@ -71,6 +71,7 @@ pub(crate) fn service(doors: &Doors) -> Service {
         .on(Kind::Get, "/vaults", hello, Who::Anyone, Stranger::Denied)
         .on(Kind::Get, "/vaults/{id}", hello, Who::Role("editor"), Stranger::NotFound)
         .on(Kind::Post, "/rooms/{id}/words", speak, Who::Anyone, Stranger::Denied)
+        .shows::<Value>(event("said"), "/rooms/{id}/words")
         .on(Kind::Get, "/tenants/by-host", find_tenant, Who::Services, Stranger::NotFound)
         .on(Kind::Get, "/tenants/{name}", find_tenant, Who::Services, Stranger::NotFound);
     uploads(pages(rows))
