@@ -3,7 +3,7 @@
 
 use super::player::read_data;
 use super::recording::{self, Entry};
-use super::tape::{OUTPUT_BYTES_MAX, Taken, Tape};
+use super::tape::{Late, OUTPUT_BYTES_MAX, Taken};
 use super::{Open, Used};
 use crate::ports::{BlobMeta, Blobs, ByteStream, next_bytes};
 use crate::{BoxFuture, Fault};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 impl Open {
     /// Something whose answer is recorded as `tell` says and read back as `hear` says.
@@ -46,7 +46,7 @@ impl Open {
 
 /// What a function has read of a blob so far; recorded when it reads no more of it.
 struct Heard {
-    tape: Arc<Mutex<Tape>>,
+    late: Late,
     ask: String,
     bytes: Vec<u8>,
     is_whole: bool,
@@ -73,8 +73,8 @@ impl Heard {
 impl Drop for Heard {
     fn drop(&mut self) {
         let (ask, bytes, is_whole) = (std::mem::take(&mut self.ask), std::mem::take(&mut self.bytes), self.is_whole);
-        let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
-        tape.take(Taken::Contents { ask, bytes, is_whole });
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.push(Taken::Contents { ask, bytes, is_whole });
     }
 }
 
@@ -130,10 +130,10 @@ impl Blobs for Open {
         let work = self.inner.ports.blobs.read(key, range);
         Box::pin(async move {
             let result = self.wait(Used::Blobs { is_change: false }, work).await;
-            match (self.mode.tape(), result) {
-                (Some(tape), Ok(stream)) => Ok(Heard { tape, ask, bytes: Vec::new(), is_whole: false }.with(stream)),
-                (tape, result) => {
-                    if let (Some(_), Err(fault)) = (tape, &result) {
+            match (self.mode.late(), result) {
+                (Some(late), Ok(stream)) => Ok(Heard { late, ask, bytes: Vec::new(), is_whole: false }.with(stream)),
+                (late, result) => {
+                    if let (Some(_), Err(fault)) = (late, &result) {
                         self.mode.record(|| Taken::Plain(Entry::Blob(ask, recording::fault(fault))));
                     }
                     result

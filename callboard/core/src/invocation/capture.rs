@@ -108,7 +108,8 @@ impl Open {
         }
         let fault = || (invocation.ended.is_fault() && capture.takes_fault(invocation.started_ms)).then_some("fault");
         let Some(why) = self.certainly.or_else(fault) else { return };
-        let tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.take_late();
         let mut redactor = capture.known(&tape);
         let read = tape.entries(&mut redactor);
         let message = self.message(&mut redactor);

@@ -49,7 +49,7 @@ impl Host {
     /// Begins an invocation.
     pub(crate) fn begin(&self, call: &Call<'_>, msg: &Msg) -> Arc<Open> {
         let mode = match &self.inner.invocations.capture {
-            Some(_) => Mode::Record(Arc::default()),
+            Some(_) => Mode::Record(Mutex::default()),
             None => Mode::Live,
         };
         self.open(call, msg, mode)

@@ -19,7 +19,7 @@ const TAPE_ENTRIES_MAX: usize = 2_000;
 /// Whether reads are recorded or come from a recording.
 pub(super) enum Mode {
     Live,
-    Record(Arc<Mutex<Tape>>),
+    Record(Mutex<Tape>),
     Play(Mutex<Player>),
 }
 
@@ -64,9 +64,14 @@ pub(super) struct Ask {
     pub(super) is_own: bool,
 }
 
+/// Where streams that outlive a look at the tape put what was read of them.
+pub(super) type Late = Arc<Mutex<Vec<Taken>>>;
+
 #[derive(Default)]
 pub(super) struct Tape {
     taken: Vec<Taken>,
+    /// What was read of blobs, each when it is read to its end; made when the first is.
+    late: Option<Late>,
     bytes: usize,
     pub(super) is_cut: bool,
     pub(super) secrets: Vec<Known>,
@@ -82,6 +87,18 @@ impl Tape {
         } else if !self.is_cut {
             self.taken.push(taken);
         }
+    }
+
+    /// Where a stream puts what was read of it. Those that have ended are taken first, so that no more waits there than is open.
+    fn late(&mut self) -> Late {
+        self.take_late();
+        self.late.get_or_insert_default().clone()
+    }
+
+    pub(super) fn take_late(&mut self) {
+        let Some(late) = &self.late else { return };
+        let ended = std::mem::take(&mut *late.lock().unwrap_or_else(PoisonError::into_inner));
+        ended.into_iter().for_each(|taken| self.take(taken));
     }
 
     /// Something secret that the function was given.
@@ -275,10 +292,10 @@ impl Mode {
         }
     }
 
-    /// The tape, for what is recorded when it ends.
-    pub(super) fn tape(&self) -> Option<Arc<Mutex<Tape>>> {
+    /// Where a stream puts what was read of it, while it is recorded.
+    pub(super) fn late(&self) -> Option<Late> {
         match self {
-            Self::Record(tape) => Some(tape.clone()),
+            Self::Record(tape) => Some(tape.lock().unwrap_or_else(PoisonError::into_inner).late()),
             _ => None,
         }
     }
