@@ -2,6 +2,7 @@
 route as nobody, as a viewer and as the owner. Usage: run.py BINARY SECONDS; needs the packages of requirements.txt and
 package.json, which `cargo xtask test --only contracts` installs."""
 
+import atexit
 import base64
 import hashlib
 import hmac
@@ -92,6 +93,12 @@ class Channel:
         """A token of a new session."""
         _, headers = self.call("POST", "/sessions", {"email": email, "password": password})
         return re.search(r"session=([^;]+)", headers["set-cookie"])[1]
+
+    def stop(self):
+        """Ends what still runs."""
+        for process in (self.server, self.bank):
+            process.kill()
+            process.wait()
 
     def end(self):
         """Ends the server in good order; what it wrote to its log."""
@@ -308,6 +315,8 @@ def is_covered(channel, file):
 def main(binary, seconds):
     with tempfile.TemporaryDirectory() as folder:
         channel = Channel(binary, str(Path(folder) / "data"))
+        # Whatever goes wrong, nothing goes on running.
+        atexit.register(channel.stop)
         owner = channel.sign_in(OWNER, channel.owner_password)
         channel.call("POST", "/accounts", {"email": VIEWER, "password": PASSWORD, "name": "Vic"})
         viewer = channel.sign_in(VIEWER, PASSWORD)
