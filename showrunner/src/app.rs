@@ -18,7 +18,7 @@ use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
 use callboard_handlers::{Collector, Conditions, Exporter, Idempotency, RateLimit, Tracing};
-use callboard_hosts::Tails;
+use callboard_hosts::{Options, Tails};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -114,7 +114,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Fault> {
 pub(crate) async fn open_as(settings: &Settings, mut services: Vec<Service>, is_resident: bool) -> Result<App, Fault> {
     let mut tails = Tails::default();
     if !settings.get("functions").is_empty() {
-        let functions = functions::load(Path::new(settings.get("functions")), vec![settings.data()]).await?;
+        let options = Options { private: vec![settings.data()], ..Options::default() };
+        let functions = functions::load(Path::new(settings.get("functions")), options).await?;
         services.push(functions.service());
         tails = functions.tails;
     }
@@ -206,7 +207,7 @@ fn begin(settings: &Settings, mut services: Vec<Service>, is_resident: bool) -> 
 ///
 /// # Errors
 /// What is wrong with the settings or the services.
-pub(crate) async fn on_the_desk(settings: &Settings, work: &Path) -> Result<Host, Fault> {
+pub(crate) async fn on_the_desk(settings: &Settings, services: Vec<Service>, work: &Path) -> Result<Host, Fault> {
     let entropy = Arc::new(SystemEntropy::new());
     let ports = Ports {
         records: Arc::new(Sqlite::new(sqlite::Options { file: None, readers: 0 }, entropy.clone())),
@@ -217,7 +218,7 @@ pub(crate) async fn on_the_desk(settings: &Settings, work: &Path) -> Result<Host
         machine: Arc::new(LocalMachine::new(work)?),
         outside: Arc::new(Nobody),
     };
-    let host = Host::builder(ports).services(all_services()).home(Tenant::new(settings.get("tenant")));
+    let host = Host::builder(ports).services(services).home(Tenant::new(settings.get("tenant")));
     host.settings(settings.for_services()).assets(assets()).build().await
 }
 

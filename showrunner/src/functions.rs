@@ -48,17 +48,42 @@ fn find_in(folder: &Path) -> Result<Option<Found>, Fault> {
     }
 }
 
+/// The settings for a command that asks what runs: in a folder of functions that is what `up` has started there.
+pub(crate) fn here(settings: Settings) -> Settings {
+    let is_here = settings.is_default("data") && settings.get("services") == "all" && Path::new(DATA).is_dir();
+    if is_here { settings.with("data", DATA.to_owned()) } else { settings }
+}
+
+/// The services whose functions can be run once more by themselves: those of the platform with the functions beside them, or those
+/// of the folder.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) async fn on_the_desk(settings: &Settings) -> Result<Vec<Service>, Fault> {
+    let options = Options { private: vec![settings.data()], ..Options::default() };
+    if settings.get("data") == DATA {
+        let functions = load(Path::new("."), Options { is_open: true, ..options }).await?;
+        return Ok(vec![callboard::operator::service(), functions.service()]);
+    }
+    let mut services = app::all_services();
+    let folder = settings.get("functions");
+    if !folder.is_empty() {
+        services.push(load(Path::new(folder), options).await?.service());
+    }
+    Ok(services)
+}
+
 /// Loads the functions of a folder that run beside other services.
 ///
 /// # Errors
 /// What is wrong with them, or missing on this machine.
-pub(crate) async fn load(folder: &Path, private: Vec<PathBuf>) -> Result<Functions, Fault> {
+pub(crate) async fn load(folder: &Path, options: Options) -> Result<Functions, Fault> {
     let found = find_in(folder)?.ok_or_else(|| {
         let message = format!("{} has no space.toml, and no file with a function", folder.display());
         Fault::bad_input("space.invalid", message)
     })?;
     let Found { name, declared, folder, .. } = found;
-    Functions::new(&name, declared, &folder, Options { private, ..Options::default() }).await
+    Functions::new(&name, declared, &folder, options).await
 }
 
 /// Runs until the process is told to end.

@@ -94,6 +94,7 @@ pub(crate) fn print(text: &str) {
 
 fn run(cli: &Cli) -> Result<ExitCode, Fault> {
     let settings = load_settings(cli)?;
+    let settings = if matches!(cli.command, Command::Up(_)) { settings } else { functions::here(settings) };
     match &cli.command {
         Command::Config { .. } => print(&config_table(&settings)),
         Command::Map { format } => print(&draw(&settings, *format)?),

@@ -1,9 +1,9 @@
 //! `replay`: a captured invocation against the functions of this program, on what it read then; or a test that does the same.
 
-use crate::app;
 use crate::cli::Replay;
 use crate::operate::get;
 use crate::settings::Settings;
+use crate::{app, functions};
 use callboard::Fault;
 use callboard::invocation::{Difference, Recording, Replayed};
 
@@ -33,7 +33,8 @@ pub(crate) async fn run(settings: &Settings, asked: &Replay) -> Result<(String, 
     }
     let work = tempfile::tempdir()
         .map_err(|error| Fault::unavailable("disk.unavailable", format!("no scratch folder can be made: {error}")))?;
-    let host = app::on_the_desk(settings, work.path()).await?;
+    let services = functions::on_the_desk(settings).await?;
+    let host = app::on_the_desk(settings, services, work.path()).await?;
     let replayed = host.replay(&recording).await?;
     Ok((told(&recording, &replayed), replayed.is_same()))
 }

@@ -1,8 +1,8 @@
 //! The policy in Cedar: the binding tables as policies, and an application's own policies beside them.
 //!
 //! The tables decide by themselves, without an engine, wherever no policy of somebody's own may concern a request; so a call costs
-//! what it costs without this crate. Where one may, Cedar decides over both, and what it allowed is remembered. That the two agree where there are only tables is tested
-//! over every row and everybody.
+//! what it costs without this crate. Where one may, Cedar decides over both, and what it allowed is remembered. That the two agree
+//! where there are only tables is tested over every row and everybody.
 
 mod entities;
 mod generated;

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 /// How long anything may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a build may take that has to begin from nothing.
+const BUILD_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A folder of functions that runs.
 struct Folder {
@@ -19,16 +21,23 @@ struct Folder {
     port: u16,
     lines: mpsc::Receiver<String>,
     shown: String,
+    patience: Duration,
 }
 
 impl Folder {
     fn up(folder: &Path) -> Self {
+        Self::up_within(folder, PATIENCE, &[])
+    }
+
+    /// The same with variables of the environment, where a line may take longer.
+    fn up_within(folder: &Path, patience: Duration, environment: &[(&str, &str)]) -> Self {
         let mut command = showrunner(&["up", "--listen", "127.0.0.1:0"]);
+        command.envs(environment.iter().copied());
         let mut child = command.current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut folder = Self { child, port: 0, lines, shown: String::new() };
+        let mut folder = Self { child, port: 0, lines, shown: String::new(), patience };
         folder.wait_for("Confined by");
         let address = folder.shown.split("http://localhost:").nth(1).expect("an address");
         folder.port = address.split('/').next().and_then(|port| port.parse().ok()).expect("a port");
@@ -38,7 +47,7 @@ impl Folder {
     /// Waits until this is shown.
     fn wait_for(&mut self, part: &str) {
         while !self.shown.contains(part) {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{}\nno {part}", self.shown));
+            let line = self.lines.recv_timeout(self.patience).unwrap_or_else(|_| panic!("{}\nno {part}", self.shown));
             self.shown += &line;
             self.shown.push('\n');
         }
@@ -83,6 +92,47 @@ fn hello_takes_two_commands_in_python_and_javascript() {
             running.shown
         );
     }
+}
+
+#[test]
+fn hello_takes_two_commands_in_rust() {
+    let folder = new("rust");
+    // With the versions that the workspace has, which are on this machine.
+    let locked = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
+    std::fs::copy(locked, folder.path().join("Cargo.lock")).unwrap();
+    let built = concat!(env!("CARGO_TARGET_TMPDIR"), "/hello-in-rust");
+    let environment = [("CARGO_NET_OFFLINE", "true"), ("CARGO_BUILD_BUILD_DIR", built)];
+    let running = Folder::up_within(folder.path(), BUILD_PATIENCE, &environment);
+    let answer = running.get("/hello?name=Ada");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\"Hello, Ada\""), "{answer}");
+}
+
+#[test]
+fn what_a_process_answered_is_replayed_in_its_folder() {
+    let folder = new("python");
+    let file = folder.path().join("hello.py");
+    let code = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        code.replace("    return", "    if name == 'nobody':\n        raise ValueError(name)\n    return"),
+    )
+    .unwrap();
+    let mut running = Folder::up(folder.path());
+    assert!(running.get("/hello?name=nobody").starts_with("HTTP/1.1 500"));
+    let asked = |arguments: &[&str]| {
+        let output = showrunner(arguments).current_dir(&folder).output().unwrap();
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (is_well, said) = asked(&["invocations", "--format", "json", "--fault", "any", "--limit", "1"]);
+    assert!(is_well, "{said}");
+    let listed: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let span = listed[0]["span"].as_str().unwrap();
+    let (is_same, said) = asked(&["replay", span]);
+    assert!(is_same && said.contains("does what it did: nothing differs."), "{said}");
+    std::fs::write(&file, code).unwrap();
+    running.wait_for("new code after");
+    let (is_same, said) = asked(&["replay", span]);
+    assert!(!is_same && said.contains("Hello, nobody"), "{said}");
 }
 
 #[test]
