@@ -1,10 +1,10 @@
 //! A function from nothing: written by `new`, run by `up`, changed while it runs, and wrong in every way a beginner gets it wrong.
 
-use crate::channel::{complaint, showrunner};
+use crate::channel::{Channel, complaint, showrunner};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -133,6 +133,49 @@ fn what_a_process_answered_is_replayed_in_its_folder() {
     running.wait_for("new code after");
     let (is_same, said) = asked(&["replay", span]);
     assert!(!is_same && said.contains("Hello, nobody"), "{said}");
+}
+
+/// Invokes as clients of AWS do: prints status, what kind of error, and the answer.
+const INVOKE: &str = r#"
+import datetime, hashlib, hmac, sys, urllib.error, urllib.request
+address, key, secret, name = sys.argv[1:]
+date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+path, body, names = f"/2015-03-31/functions/{name}/invocations", b"{}", "host;x-amz-date"
+digest = lambda content: hashlib.sha256(content).hexdigest()
+sign = lambda key, text: hmac.new(key, text.encode(), hashlib.sha256).digest()
+asked = f"POST\n{path}\n\nhost:{address}\nx-amz-date:{date}\n\n{names}\n{digest(body)}"
+scope = [date[:8], "eu-central-1", "lambda", "aws4_request"]
+last = ("AWS4" + secret).encode()
+for part in scope:
+    last = sign(last, part)
+signature = sign(last, "\n".join(["AWS4-HMAC-SHA256", date, "/".join(scope), digest(asked.encode())])).hex()
+by = f"AWS4-HMAC-SHA256 Credential={key}/{'/'.join(scope)}, SignedHeaders={names}, Signature={signature}"
+request = urllib.request.Request(f"http://{address}{path}", body, {"x-amz-date": date, "authorization": by})
+try:
+    answer = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status, answer.headers.get("x-amzn-errortype"), answer.read().decode())
+"#;
+
+#[test]
+fn functions_of_a_folder_run_beside_the_platform_and_are_invoked_by_whom_it_knows() {
+    let folder = new("python");
+    let (mut channel, secret) = (Channel::closed(), "night-ferry-leaves-at-six");
+    let invoke = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut up = channel.up();
+    up.env("SHOWRUNNER_FUNCTIONS", folder.path()).env("SHOWRUNNER_INVOKE", &invoke);
+    channel.start_with(up.env("SHOWRUNNER_INVOKE_KEYS", format!("desk:{secret}")));
+    assert_eq!(channel.nobody().get("/api/hello?name=Ada").ok().json(), "Hello, Ada");
+    let said = |key: &str, secret: &str, name: &str| {
+        let output = Command::new("python3").args(["-c", INVOKE, &invoke, key, secret, name]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(said("desk", secret, "hello"), "200 None \"Hello, world\"\n");
+    assert!(said("desk", "night-ferry-leaves-at-seven", "hello").starts_with("403 InvalidSignatureException "));
+    assert!(said("stranger", secret, "hello").starts_with("403 UnrecognizedClientException "));
+    assert!(said("desk", secret, "nothing").starts_with("404 ResourceNotFoundException "));
 }
 
 #[test]
