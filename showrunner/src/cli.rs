@@ -101,7 +101,7 @@ pub(crate) enum Command {
         /// The id of its answer: `instance` in the problem, or the header `x-request-id`
         id: String,
     },
-    /// What each service declares, what its functions were seen to use, and where that differs
+    /// What each function declares, what it was seen to use, and where that differs
     Policy {
         #[command(flatten)]
         how: How,
