@@ -101,7 +101,8 @@ impl Gateway {
         response
     }
 
-    /// Finds the place, then the side of the application that answers.
+    /// Finds the place, then the side of the application that answers. What only some requests need is boxed: the others would carry
+    /// the place for it.
     async fn enter(
         self: &Arc<Self>,
         peer: IpAddr,
@@ -126,14 +127,15 @@ impl Gateway {
                 let ask = Ask { parts, outside: &outside, place: &place, surface, path, resources, is_anonymous };
                 let response = match surface {
                     Surface::Media => {
-                        self.deliver(&ask, self.host.message(Kind::Get, Uri::root(), place.tenant.clone()).id).await
+                        let id = self.host.message(Kind::Get, Uri::root(), place.tenant.clone()).id;
+                        Box::pin(self.deliver(&ask, id)).await
                     }
                     Surface::Resource => self.resource(&ask, credential, body).await,
                     Surface::Page => self.page(&ask, credential, body).await,
                 };
                 (response, Some(place.tenant))
             }
-            Err((fault, outside)) => (self.refuse_outside(parts, peer, outside, fault).await, None),
+            Err((fault, outside)) => (Box::pin(self.refuse_outside(parts, peer, outside, fault)).await, None),
         }
     }
 
@@ -165,7 +167,7 @@ impl Gateway {
             self.side(path.strip_prefix("/@").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or(path));
         let resources = self.options.resources();
         let ask = Ask { parts, outside: &outside, place: &place, surface, path, resources, is_anonymous: true };
-        self.refuse(&ask, id, fault).await
+        Box::pin(self.refuse(&ask, id, fault)).await
     }
 
     /// Which side of the application a path is on.
@@ -192,13 +194,13 @@ impl Gateway {
                     msg.head_mut().uri = uri;
                     message::fill(msg.head_mut(), ask.parts, ask.place, credential, ask.outside.answer_timeout_ms);
                     msg.head_mut().address = Some(ask.outside.address);
-                    self.listen(ask, msg, is_subtree).await
+                    Box::pin(self.listen(ask, msg, is_subtree)).await
                 }
                 Err(fault) => Err(fault),
             };
             return match result {
                 Ok(response) => response,
-                Err(fault) => self.refuse(ask, id, fault).await,
+                Err(fault) => Box::pin(self.refuse(ask, id, fault)).await,
             };
         }
         let kind = message::resource_kind(&ask.parts.method);
@@ -213,7 +215,7 @@ impl Gateway {
         let is_fault_page = |pages: &Pages| Uri::from_encoded(ask.path).is_ok_and(|uri| uri == pages.fault);
         if self.options.pages.as_ref().is_some_and(is_fault_page) {
             let id = self.host.message(Kind::Page, Uri::root(), ask.place.tenant.clone()).id;
-            return self.refuse(ask, id, Fault::not_found("no_such_uri", "there is nothing here")).await;
+            return Box::pin(self.refuse(ask, id, Fault::not_found("no_such_uri", "there is nothing here"))).await;
         }
         let kind = message::page_kind(&ask.parts.method);
         self.call(ask, kind, ask.path, credential, body).await
@@ -242,7 +244,7 @@ impl Gateway {
         };
         match result {
             Ok(response) => response,
-            Err(fault) => self.refuse(ask, id, fault).await,
+            Err(fault) => Box::pin(self.refuse(ask, id, fault)).await,
         }
     }
 
