@@ -5,7 +5,7 @@ use crate::invocation::Trace;
 use crate::ports::{DeadReason, Delivery, Fate, Settle};
 use crate::schedule::is_tick;
 use crate::space::{HOPS_MAX, Target};
-use crate::{Data, Fault, FaultKind, Host, Msg, OnDead, Params, Principal, Retry};
+use crate::{Data, Fault, FaultKind, Host, Msg, OnDead, Params, Principal, Retry, Turn};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
@@ -38,8 +38,13 @@ impl Host {
     /// # Errors
     /// Why it failed: give it to [`Host::fail`].
     pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Fault> {
+        self.deliver_by(delivery, self.deadline_ms(delivery)).await
+    }
+
+    /// Until when the target of a delivery may run that begins now, in Unix milliseconds.
+    pub fn deadline_ms(&self, delivery: &Delivery) -> i64 {
         let timeout_ms = i64::try_from(self.timeout_ms(delivery)).unwrap_or(i64::MAX);
-        self.deliver_by(delivery, self.inner.ports.clock.now_ms().saturating_add(timeout_ms)).await
+        self.inner.ports.clock.now_ms().saturating_add(timeout_ms)
     }
 
     /// As [`Host::deliver`], where this process ends or is stopped at a time, in Unix milliseconds.
@@ -47,7 +52,27 @@ impl Host {
     /// # Errors
     /// As [`Host::deliver`]; `deadline.short` where its target needs longer than that. Nothing was begun then.
     pub async fn deliver_by(&self, delivery: &Delivery, deadline_ms: i64) -> Result<(), Fault> {
-        self.deliver_as(delivery, Some(delivery.settle), Some(deadline_ms)).await
+        self.deliver_as(delivery, Some(delivery.settle), Some(deadline_ms), None).await
+    }
+
+    /// Whether the target of a delivery may begin before its turn: its function then waits where it reads or has anything done.
+    pub fn may_begin_early(&self, delivery: &Delivery) -> bool {
+        match self.inner.space.target(&delivery.target) {
+            Some(Target::Binding(at)) => {
+                let (service, binding) = self.inner.space.binding(at);
+                service.tools.is_empty() && !binding.function.acts_itself()
+            }
+            _ => false,
+        }
+    }
+
+    /// As [`Host::deliver_by`], of a message whose [turn](Turn) has come, or which [may begin](Host::may_begin_early) before that.
+    /// What is behind it in its lane hears when its commit is on its way.
+    ///
+    /// # Errors
+    /// As [`Host::deliver_by`]; one that [is behind](Fault::is_behind) where its turn did not come in time.
+    pub async fn deliver_early(&self, delivery: &Delivery, turn: &Turn, deadline_ms: i64) -> Result<(), Fault> {
+        self.deliver_as(delivery, Some(delivery.settle), Some(deadline_ms), Some(turn)).await
     }
 
     /// Runs a binding of this process for an event of the log; nothing is settled.
@@ -55,7 +80,7 @@ impl Host {
     /// # Errors
     /// Why it failed.
     pub async fn deliver_here(&self, delivery: &Delivery) -> Result<(), Fault> {
-        self.deliver_as(delivery, None, None).await
+        self.deliver_as(delivery, None, None, None).await
     }
 
     async fn deliver_as(
@@ -63,6 +88,7 @@ impl Host {
         delivery: &Delivery,
         settle: Option<Settle>,
         deadline_ms: Option<i64>,
+        turn: Option<&Turn>,
     ) -> Result<(), Fault> {
         let envelope = &delivery.envelope;
         if envelope.hops > HOPS_MAX {
@@ -87,7 +113,7 @@ impl Host {
             Target::Binding(at) => {
                 let binding = Some(space.binding(at).1);
                 let function = &*space.binding(at).1.function;
-                Call { service: at.service, holder, function, binding, settle, step: None, flow: None }
+                Call { service: at.service, holder, function, binding, settle, turn, step: None, flow: None }
             }
             Target::Flow(at) => {
                 let mut msg = self.delivered(delivery, self.unstow(envelope).await?);
@@ -97,7 +123,7 @@ impl Host {
             }
             Target::Due { service, schedule } => {
                 let function = &*space.services[service].schedules[schedule].function;
-                Call { service, holder, function, binding: None, settle, step: None, flow: None }
+                Call { service, holder, function, binding: None, settle, turn, step: None, flow: None }
             }
             Target::Tick { service, schedule } => {
                 let service = &space.services[service];

@@ -179,7 +179,8 @@ impl Env {
         Ok(msg)
     }
 
-    /// Tells those who look at this moment; nobody stores it. For progress inside a step; otherwise use an effect.
+    /// Tells those who look at this moment; nobody stores it. For progress inside a step; otherwise use an effect: this is told at
+    /// once, also by a message that has begun before its [turn](crate::Turn) and may begin again.
     pub fn live(&self, kind: Kind, uri: Uri, data: impl Serialize) {
         if self.open.is_played() {
             return;
@@ -355,8 +356,9 @@ impl Env {
     }
 
     /// What waits, was given up or runs: for the operator's functions only.
-    pub(crate) fn operations(&self) -> &dyn Operations {
-        self.inner.ports.records.operations()
+    pub(crate) async fn operations(&self) -> Result<&dyn Operations, Fault> {
+        self.open.turn().await?;
+        Ok(self.inner.ports.records.operations())
     }
 
     /// What ran lately: for the operator's functions only.

@@ -14,10 +14,13 @@ use crate::policy::Policy;
 use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
 use crate::service::Binding;
 use crate::space::Target;
+use crate::turn;
 use crate::{Data, Effects, Env, Fault, FlowMove, Handler, Head, Id, Kind, Msg, Next, Outcome, Ports, Reply};
-use crate::{LiveMessage, Privileges, SigningKey, Space, Tenant, Uri, event, fill_slots};
+use crate::{LiveMessage, Privileges, SigningKey, Space, Tenant, Turn, Uri, event, fill_slots};
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -93,6 +96,8 @@ pub(crate) struct Call<'a> {
     pub(crate) function: &'a dyn ErasedFunction,
     pub(crate) binding: Option<&'a Binding>,
     pub(crate) settle: Option<Settle>,
+    /// Its place among others of its lane that were taken with it.
+    pub(crate) turn: Option<&'a Turn>,
     /// Turns the body of a step into what happened to its run.
     pub(crate) step: Option<StepCall>,
     pub(crate) flow: Option<&'static str>,
@@ -191,6 +196,7 @@ impl Host {
             function: &*binding.function,
             binding: Some(binding),
             settle: None,
+            turn: None,
             step: None,
             flow: None,
         };
@@ -264,7 +270,8 @@ impl Host {
                 once.answer = kept(&reply);
                 commit.once = Some(once.clone());
             }
-            let committing = self.inner.commit(commit);
+            // Boxed, since most messages change nothing and would only carry the place for it.
+            let committing = Box::pin(self.commit_in_turn(commit, call.turn));
             match open.timed(Dependency::Records, committing).await {
                 Ok(committed) => {
                     self.announce(&msg.head, &mut reply.effects, &committed);
@@ -287,6 +294,7 @@ impl Host {
                     }
                     return Ok(answer(msg.head.id, Reply::nothing(), None));
                 }
+                Err(CommitError::Behind) => return Err(turn::behind()),
                 Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => {
                     reply.refusal = refusal;
                     open.refused(&reply);
@@ -295,6 +303,20 @@ impl Host {
             }
         }
         Err(Fault::conflict("busy", "others are changing the same thing; try again"))
+    }
+
+    /// Commits what was begun before its turn as soon as that comes behind the one before it in its lane.
+    async fn commit_in_turn(&self, commit: Commit, turn: Option<&Turn>) -> Result<Committed, CommitError> {
+        let Some(turn) = turn else { return self.inner.commit(commit).await };
+        turn.may_commit().await?;
+        let mut committing = pin!(self.inner.commit(commit));
+        // The first look at it sends it.
+        let committed = committing.as_mut().now_or_never();
+        turn.sent();
+        match committed {
+            Some(committed) => committed,
+            None => committing.await,
+        }
     }
 
     /// Tells those who look at this moment: what happened, then what was only for them.

@@ -39,6 +39,7 @@ mod secret;
 mod service;
 mod signed;
 mod space;
+mod turn;
 mod uri;
 mod uses;
 
@@ -70,5 +71,6 @@ pub use secret::Secret;
 pub use service::{BODY_BYTES_MAX, Binding, Migration, OnDead, Service, Setting, Stranger, Table, Values, Who};
 pub use signed::{PASS_AGE_MS_MAX, Pass, PassError, SigningKey};
 pub use space::{HOPS_MAX, Space, StartError};
+pub use turn::Turn;
 pub use uri::{URI_BYTES_MAX, Uri, UriError};
 pub use uses::Use;

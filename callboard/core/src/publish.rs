@@ -44,7 +44,7 @@ impl Host {
                 let before = self.published_before(once.as_ref(), msg.head.id).await?;
                 before.ok_or_else(|| Fault::conflict("busy", "others are changing the same thing; try again"))
             }
-            Err(CommitError::Retry | CommitError::Stale | CommitError::Late) => {
+            Err(CommitError::Retry | CommitError::Stale | CommitError::Late | CommitError::Behind) => {
                 Err(Fault::conflict("busy", "others are changing the same thing; try again"))
             }
         }

@@ -288,6 +288,7 @@ impl Host {
         match self.inner.commit(commit).await {
             Ok(_) | Err(CommitError::Stale | CommitError::Late) => Ok(()),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
+            Err(CommitError::Behind) => Err(crate::turn::behind()),
             Err(CommitError::Retry | CommitError::Seen) => Err(Fault::bug("a schedule has no expectation")),
         }
     }

@@ -18,9 +18,11 @@ struct Desk {
 impl Desk {
     fn service(&self, on_dead: OnDead) -> Service {
         let desk = self.clone();
-        let file = move |_: Env, msg: Msg<Value>| {
+        let file = move |env: Env, msg: Msg<Value>| {
             let desk = desk.clone();
             async move {
+                // Whoever reads does so in turn, and so notes what was filed in its order.
+                env.blobs().meta("desk").await?;
                 let text = msg.data["text"].as_str().unwrap_or_default().to_owned();
                 if text.starts_with("torn") && !desk.is_mended.load(Ordering::SeqCst) {
                     return Err(Fault::bad_input("desk.torn", "this letter is torn"));

@@ -74,7 +74,11 @@ async fn play(steps: Vec<Step>) {
             Step::Take(limit) => taken.extend(records.claim(limit, &[], now_ms).await.expect("messages")),
             Step::Deliver(at) => {
                 if let Some(one) = pick(at) {
-                    host.deliver(one).await.expect("delivered, or too late");
+                    let result = host.deliver(one).await;
+                    assert!(
+                        result.as_ref().err().is_none_or(Fault::is_behind),
+                        "delivered, too late or too early: {result:?}"
+                    );
                 }
             }
             Step::Fail(at) => {

@@ -113,7 +113,8 @@ impl Host {
         };
         let flow = Some(self.flow_at(at).name);
         let holder = self.inner.space.holder(Target::Flow(at));
-        let call = Call { service: at.service, holder, function, binding: None, settle, step: Some(call), flow };
+        let call =
+            Call { service: at.service, holder, function, binding: None, settle, turn: None, step: Some(call), flow };
         self.execute(call, msg).await.map(drop)
     }
 
@@ -158,6 +159,7 @@ impl Host {
             Ok(_) => Ok(true),
             Err(CommitError::Stale | CommitError::Late) => Ok(false),
             Err(CommitError::Refused(fault) | CommitError::Failed(fault)) => Err(*fault),
+            Err(CommitError::Behind) => Err(crate::turn::behind()),
             Err(CommitError::Retry | CommitError::Seen) => {
                 Err(Fault::conflict("busy", "others are changing the same run; try again"))
             }

@@ -4,7 +4,7 @@ use super::tape::Mode;
 use super::{Dependency, Ended, Invocation, Trace, Traceparent, Used, Wait};
 use crate::flow::StepCall;
 use crate::host::{Call, Inner};
-use crate::{Answer, AnswerBody, Data, Effects, Fault, Head, Host, Kind, LiveMessage, Msg, Principal};
+use crate::{Answer, AnswerBody, Data, Effects, Fault, Head, Host, Kind, LiveMessage, Msg, Principal, Turn};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,8 @@ pub(crate) struct Open {
     pub(super) head: Arc<Head>,
     pub(super) data: Data,
     pub(super) step: Option<StepCall>,
+    /// Its place among others of its lane that were taken with it.
+    turn: Option<Turn>,
     pub(super) mode: Mode,
     /// Why it will be captured, whatever comes of it.
     pub(super) certainly: Option<&'static str>,
@@ -107,6 +109,7 @@ impl Host {
             // Cloning bytes that nobody keeps would cost an allocation.
             data: if mode.is_recording() { msg.data.clone() } else { Data::EMPTY },
             step: call.step,
+            turn: call.turn.cloned(),
             mode,
             certainly,
             began_ns,
@@ -158,9 +161,30 @@ impl Open {
     }
 
     /// Waits for something that the function uses, and counts the time also where nobody waits to the end.
-    pub(crate) async fn wait<T>(&self, used: Used<'_>, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn wait<T>(
+        &self,
+        used: Used<'_>,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
         self.note(used);
-        self.timed(used.dependency(&self.inner.space), work).await
+        self.timed(used.dependency(&self.inner.space), self.in_turn(work)).await
+    }
+
+    /// Does something as soon as what the messages before this one have written can be seen.
+    pub(super) async fn in_turn<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        self.turn().await?;
+        work.await
+    }
+
+    /// Waits until the messages before this one in its lane are settled.
+    ///
+    /// # Errors
+    /// That it is behind, where one of them is not.
+    pub(crate) async fn turn(&self) -> Result<(), Fault> {
+        match &self.turn {
+            Some(turn) => turn.may_read().await,
+            None => Ok(()),
+        }
     }
 
     /// Counts what the function uses.
@@ -198,6 +222,10 @@ impl Open {
             invocation.sends = count(effects.sends.len());
             invocation.starts = count(effects.starts.len());
         }
+    }
+
+    fn forget(&self) {
+        self.state().invocation = None;
     }
 
     fn end(&self, ended: Ended, out_bytes: u64) {
@@ -268,6 +296,8 @@ impl Ending {
         match result {
             Ok(Answer { body: AnswerBody::Bytes { bytes, .. }, .. }) => self.0.end(Ended::Answered, bytes.len() as u64),
             Ok(_) => self.0.end(Ended::Answered, 0),
+            // It begins anew when its turn comes, or for somebody else.
+            Err(fault) if fault.is_behind() => self.0.forget(),
             Err(fault) => self.0.end(Ended::Failed(fault.code), 0),
         }
     }

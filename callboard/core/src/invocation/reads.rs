@@ -109,7 +109,7 @@ impl Open {
         let records = &self.inner.ports.records;
         if !self.mode.is_recording() {
             self.note(Used::Records(&reads));
-            return self.timed(Dependency::Records, records.query(&head.tenant, reads)).await;
+            return self.timed(Dependency::Records, self.in_turn(records.query(&head.tenant, reads))).await;
         }
         let result = self.wait(Used::Records(&reads), records.query(&head.tenant, reads.clone())).await;
         for (at, Read { statement, params }) in reads.into_iter().enumerate() {

@@ -85,19 +85,29 @@ impl Host {
                     function,
                     binding: Some(binding),
                     settle: None,
+                    turn: None,
                     step: None,
                     flow: None,
                 }
             }
             Target::Due { service, schedule } => {
                 let function = &*space.services[service].schedules[schedule].function;
-                Call { service, holder, function, binding: None, settle: None, step: None, flow: None }
+                Call { service, holder, function, binding: None, settle: None, turn: None, step: None, flow: None }
             }
             Target::Flow(at) => {
                 let What::Step { step, part } = at.what else { return Err(unbound()) };
                 let function = self.step_function(at, step, part).ok_or_else(unbound)?;
                 let step = Some(StepCall::read(&msg.data.read()?, msg.attempt, step, part)?);
-                Call { service: at.service, holder, function, binding: None, settle: None, step, flow: None }
+                Call {
+                    service: at.service,
+                    holder,
+                    function,
+                    binding: None,
+                    settle: None,
+                    turn: None,
+                    step,
+                    flow: None,
+                }
             }
             Target::Tick { .. } => return Err(unbound()),
         };

@@ -66,7 +66,7 @@ pub(super) struct Count {
 
 pub(super) async fn queues(env: Env, _: Msg<Empty>) -> Result<Reply<Queues>, Fault> {
     Scope::of(&env)?.everything()?;
-    let operations = env.operations();
+    let operations = env.operations().await?;
     let queues = operations.queues(env.now_ms()).await?;
     Ok(Reply::ok(Queues { queues, stale: operations.stale().await?, now_ms: env.now_ms() }))
 }
@@ -75,14 +75,14 @@ pub(super) async fn list(env: Env, msg: Msg<Choice>) -> Result<Reply<Vec<DeadLet
     let Choice { tenant, target, code, id, after, limit } = msg.data;
     let filter = DeadFilter { tenant: Scope::of(&env)?.narrow(tenant), target, code, id };
     let page = Page { after, limit: limit.unwrap_or(50).min(PAGE_MAX) };
-    Ok(Reply::ok(env.operations().dead(filter, page).await?))
+    Ok(Reply::ok(env.operations().await?.dead(filter, page).await?))
 }
 
 pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<DeadLetter>, Fault> {
     let none = || Fault::not_found("dead.unknown", format!("there is no dead letter {}", msg.param("id")));
     let id = msg.param("id").parse().map_err(|_| none())?;
     let filter = DeadFilter { tenant: Scope::of(&env)?.narrow(None), id: Some(id), ..DeadFilter::default() };
-    let found = env.operations().dead(filter, Page { after: None, limit: 1 }).await?;
+    let found = env.operations().await?.dead(filter, Page { after: None, limit: 1 }).await?;
     found.into_iter().next().map(Reply::ok).ok_or_else(none)
 }
 
@@ -90,13 +90,13 @@ pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<DeadLetter>,
 pub(super) async fn redrive(env: Env, msg: Msg<Batch>) -> Result<Reply<Count>, Fault> {
     let (filter, limit) = chosen(&env, &msg.data)?;
     let spread_ms = msg.data.spread_ms.max(0);
-    let count = env.operations().redrive(filter, limit, spread_ms, env.now_ms()).await?;
+    let count = env.operations().await?.redrive(filter, limit, spread_ms, env.now_ms()).await?;
     Ok(Reply::ok(Count { count }).with(told(Effects::new(), &env, &msg, "operator.redriven", count)))
 }
 
 pub(super) async fn discard(env: Env, msg: Msg<Batch>) -> Result<Reply<Count>, Fault> {
     let (filter, limit) = chosen(&env, &msg.data)?;
-    let count = env.operations().discard(filter, limit, env.now_ms()).await?;
+    let count = env.operations().await?.discard(filter, limit, env.now_ms()).await?;
     Ok(Reply::ok(Count { count }).with(told(Effects::new(), &env, &msg, "operator.discarded", count)))
 }
 

@@ -127,7 +127,7 @@ pub(super) async fn list(env: Env, msg: Msg<Choice>) -> Result<Reply<Vec<RunSumm
     let Choice { tenant, flow, status, key, after, limit } = msg.data;
     let filter = RunFilter { tenant: Scope::of(&env)?.narrow(tenant), flow, status, key };
     let (asked, page) = (filter.flow.clone(), Page { after, limit: limit.unwrap_or(50).min(PAGE_MAX) });
-    let runs = env.operations().runs(filter, page).await?;
+    let runs = env.operations().await?.runs(filter, page).await?;
     match asked {
         // Runs of a flow that is gone are shown all the same.
         Some(flow) if runs.is_empty() => check_flow(&env, &flow).map(|()| Reply::ok(runs)),
@@ -199,7 +199,7 @@ pub(super) async fn redo(env: Env, msg: Msg<Again>) -> Result<Reply<Plans>, Faul
         env.space().flow(name).map_or(Ok(()), |(_, flow)| check_step(flow, &from))?;
     }
     let limit = limit.unwrap_or(REDO_MAX).min(REDO_MAX);
-    let found = env.operations().runs(filter, Page { after, limit }).await?;
+    let found = env.operations().await?.runs(filter, Page { after, limit }).await?;
     let next = found.last().filter(|_| found.len() == limit as usize).map(|run| run.id);
     let mut plans = Vec::with_capacity(found.len());
     for summary in found {
@@ -224,7 +224,7 @@ pub(super) async fn redo(env: Env, msg: Msg<Again>) -> Result<Reply<Plans>, Faul
 async fn find(env: &Env, id: &str) -> Result<RunHistory, Fault> {
     let none = || Fault::not_found("flow.unknown", format!("there is no run {id}"));
     let parsed = id.parse().map_err(|_| none())?;
-    env.operations().run(Scope::of(env)?.narrow(None), parsed).await?.ok_or_else(none)
+    env.operations().await?.run(Scope::of(env)?.narrow(None), parsed).await?.ok_or_else(none)
 }
 
 fn definition<'a>(env: &'a Env, run: &Run) -> Result<&'a Flow, Fault> {

@@ -29,7 +29,7 @@ pub(super) struct ScheduleState {
 
 pub(super) async fn list(env: Env, _: Msg<Empty>) -> Result<Reply<Vec<ScheduleState>>, Fault> {
     Scope::of(&env)?.everything()?;
-    let planned = env.operations().ticks().await?;
+    let planned = env.operations().await?.ticks().await?;
     let planned: HashMap<(String, String), Tick> = planned
         .into_iter()
         .filter_map(|planned| {

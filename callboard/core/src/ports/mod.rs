@@ -96,9 +96,10 @@ pub trait Records: Send + Sync {
     fn lease_ms(&self) -> i64 {
         LEASE_MS
     }
-    /// Takes up to `limit` messages that are due, one per lane, until [`Records::lease_ms`] from now: targets in turn, at most
+    /// Takes the first messages of up to `limit` lanes that are due, until [`Records::lease_ms`] from now: targets in turn, at most
     /// [`TARGET_MAX`] of one, and none of those that are `busy`. More may be due than it gives: only where it gives none there is no
-    /// more. Taking counts the attempt, so a message that ends the process is counted too.
+    /// more. Taking counts the attempt, so a message that ends the process is counted too. Where it gives several of a lane, they
+    /// come one after another in their order, and each can be settled only behind the one before it: see [`Turn`](crate::Turn).
     fn claim<'a>(
         &'a self,
         limit: usize,
@@ -268,6 +269,8 @@ pub enum CommitError {
     Retry,
     /// The delivered message was settled by somebody else.
     Stale,
+    /// The message before the delivered one in its lane is not settled. Both are still whose they were.
+    Behind,
     /// The answer of a step does not fit any more where its run stands. The message is still whose it was.
     Late,
     /// The same key was committed before.

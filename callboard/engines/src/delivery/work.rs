@@ -1,8 +1,10 @@
-//! Messages in work: each in a task of its own, bounded in all and by target, so that a slow target holds up only itself.
+//! Messages in work: each in a task of its own, or with those of its lane that were taken with it; bounded in all and by target, so
+//! that a slow target holds up only itself.
 
 use callboard::ports::{Delivery, Fate, Settle, TARGET_MAX};
-use callboard::{Fault, Host};
-use futures_util::FutureExt;
+use callboard::{BoxFuture, Fault, Host, Turn};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -15,6 +17,8 @@ const IN_WORK_MAX: usize = 512;
 const LOST_MS: i64 = 5_000;
 /// How long what is in work may go on when the loop is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+/// Code of the fault of a message that took too long.
+const TIMEOUT: &str = "timeout";
 /// Pause before a message is tried again whose failure could not be recorded.
 const RECORD_PAUSE_MS: i64 = 5_000;
 
@@ -81,17 +85,25 @@ impl Work {
         let now_ms = self.host.ports().clock.now_ms();
         let deliveries = self.host.ports().records.claim(free, &self.busy(), now_ms).await?;
         let mut begun = 0;
-        for delivery in deliveries {
-            if self.is_too_long(&delivery, now_ms) {
-                self.bounds.except.push(delivery.target.clone());
-                self.host.ports().records.fail(delivery.settle, Fate::Release, now_ms).await?;
+        let mut deliveries = deliveries.into_iter().peekable();
+        while let Some(first) = deliveries.next() {
+            let lane = first.settle.lane;
+            let behind: Vec<_> = std::iter::from_fn(|| deliveries.next_if(|next| next.settle.lane == lane)).collect();
+            if self.is_too_long(&first, now_ms) {
+                self.bounds.except.push(first.target.clone());
+                self.host.ports().records.fail(first.settle, Fate::Release, now_ms).await?;
                 continue;
             }
-            *self.by_target.entry(delivery.target.clone()).or_default() += 1;
-            begun += 1;
-            let (settle, target) = (delivery.settle, delivery.target.clone());
-            let task =
-                self.tasks.spawn(handle(self.host.clone(), delivery, self.bounds.ends.map(|(end_ms, _)| end_ms)));
+            *self.by_target.entry(first.target.clone()).or_default() += 1;
+            begun += 1 + behind.len();
+            let (settle, target) = (first.settle, first.target.clone());
+            let (host, end_ms) = (self.host.clone(), self.bounds.ends.map(|(end_ms, _)| end_ms));
+            // A task is moved several times before it begins, and again when it ends; these are large.
+            let work: BoxFuture<'_, ()> = match behind.is_empty() {
+                true => Box::pin(async move { handle(&host, &first, end_ms).await }),
+                false => Box::pin(handle_all(host, first, behind, end_ms)),
+            };
+            let task = self.tasks.spawn(work);
             self.claims.insert(task.id(), Claim { settle, target, task, lost_ms: None });
         }
         Ok(begun)
@@ -191,7 +203,7 @@ pub(super) async fn attempt(
     // What a panic leaves behind is dropped with the future; nothing of it was committed.
     match AssertUnwindSafe(tokio::time::timeout(limit, work)).catch_unwind().await {
         Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(Fault::unavailable("timeout", format!("it took longer than {} s", limit.as_secs()))),
+        Ok(Err(_)) => Err(Fault::unavailable(TIMEOUT, format!("it took longer than {} s", limit.as_secs()))),
         Err(panic) => Err(Fault::bug(format!("a function panicked: {}", words(&*panic)))),
     }
 }
@@ -202,16 +214,59 @@ fn words(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }
 
-async fn handle(host: Host, delivery: Delivery, end_ms: Option<i64>) {
-    let work = async {
-        match end_ms {
-            Some(end_ms) => host.deliver_by(&delivery, end_ms).await,
-            None => host.deliver(&delivery).await,
+/// Handles messages of one lane. Each begins at once, and waits for its turn where it must.
+async fn handle_all(host: Host, first: Delivery, behind: Vec<Delivery>, end_ms: Option<i64>) {
+    let (host, claim, mut turn) = (&host, first.settle, Turn::first());
+    let mut all = FuturesUnordered::new();
+    for delivery in std::iter::once(first).chain(behind) {
+        let behind = turn.behind();
+        all.push(async move { handle_in_turn(host, &delivery, &turn, end_ms).await });
+        turn = behind;
+    }
+    while all.next().await.is_some() {}
+    if !turn.comes().await {
+        // Where the claim has not ended with the one that failed, since that was settled after all.
+        drop(host.ports().records.fail(claim, Fate::Release, host.ports().clock.now_ms()).await);
+    }
+}
+
+/// Handles a message in its turn, and says what came of it. Where one before it in its lane failed nothing comes of it: its claim has
+/// ended with that one's.
+async fn handle_in_turn(host: &Host, delivery: &Delivery, turn: &Turn, end_ms: Option<i64>) {
+    let deadline_ms = || end_ms.unwrap_or_else(|| host.deadline_ms(delivery));
+    let is_early = !turn.has_come() && host.may_begin_early(delivery);
+    if !is_early && !turn.comes().await {
+        return turn.end(false);
+    }
+    let mut result = attempt(host, delivery, host.deliver_early(delivery, turn, deadline_ms())).await;
+    if is_early && let Err(fault) = &result {
+        if !turn.comes().await {
+            return turn.end(false);
         }
-    };
-    let Err(fault) = attempt(&host, &delivery, work).await else { return };
-    complain(&delivery, &fault);
-    if let Err(fault) = host.fail(&delivery, &fault).await {
+        // The time it waited for its turn was not its own.
+        if fault.is_behind() || fault.code == TIMEOUT {
+            result = attempt(host, delivery, host.deliver_by(delivery, deadline_ms())).await;
+        }
+    }
+    // Those behind it hear of it before their claim ends.
+    turn.end(result.is_ok());
+    if let Err(fault) = result {
+        fail(host, delivery, &fault).await;
+    }
+}
+
+/// Handles a message that was taken alone.
+async fn handle(host: &Host, delivery: &Delivery, end_ms: Option<i64>) {
+    let deadline_ms = end_ms.unwrap_or_else(|| host.deadline_ms(delivery));
+    if let Err(fault) = attempt(host, delivery, host.deliver_by(delivery, deadline_ms)).await {
+        fail(host, delivery, &fault).await;
+    }
+}
+
+/// Records that a message failed.
+async fn fail(host: &Host, delivery: &Delivery, fault: &Fault) {
+    complain(delivery, fault);
+    if let Err(fault) = host.fail(delivery, fault).await {
         tracing::error!(
             fault.code = fault.code,
             fault.detail = fault.detail,

@@ -2,7 +2,7 @@
 //! does not meet it; what was taken when the process died gets its time back at the next start.
 //!
 //! A message that finds its lane empty and a place free among those in work is taken by the transaction that stores it: it need
-//! not be looked for, nor read again.
+//! not be looked for, nor read again. Of a lane those behind the first are taken with it, up to the end of its turn.
 
 use callboard::ports::{Delivery, Envelope, Settle, TARGET_MAX};
 use std::collections::{HashMap, VecDeque};
@@ -14,6 +14,8 @@ const READY_MAX: usize = 512;
 const RECENT_MAX: usize = 2_048;
 /// where it has at most so many bytes.
 const RECENT_BYTES_MAX: usize = 4_096;
+/// Most bytes of the text of a message that is taken before it is at the head of its lane.
+pub(super) const BEHIND_BYTES_MAX: usize = RECENT_BYTES_MAX;
 /// So many messages of a lane are taken one after another before it is the turn of others.
 pub(super) const TURN: i64 = 16;
 
@@ -36,19 +38,23 @@ impl Ready {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fetches up to `limit` of what is taken already, and whether nothing else is due.
+    /// Fetches what is taken already of up to `limit` lanes, and whether nothing else is due.
     pub(super) fn fetch(&self, limit: usize, busy: &[String], now_ms: i64) -> (Vec<Delivery>, bool) {
         let mut waiting = self.lock();
         let is_quiet = now_ms < waiting.quiet_until_ms;
-        let mut fetched = Vec::with_capacity(limit.min(waiting.deliveries.len()));
+        let mut fetched: Vec<Delivery> = Vec::with_capacity(limit.min(waiting.deliveries.len()));
+        let mut lanes = 0;
         for _ in 0..waiting.deliveries.len() {
-            if fetched.len() == limit {
-                break;
-            }
             let Some(delivery) = waiting.deliveries.pop_front() else { break };
-            match busy.contains(&delivery.target) {
-                true => waiting.deliveries.push_back(delivery),
-                false => fetched.push(delivery),
+            let is_behind = fetched.last().is_some_and(|last| last.settle.lane == delivery.settle.lane);
+            if busy.contains(&delivery.target) {
+                waiting.deliveries.push_back(delivery);
+            } else if is_behind || lanes < limit {
+                lanes += usize::from(!is_behind);
+                fetched.push(delivery);
+            } else {
+                waiting.deliveries.push_front(delivery);
+                break;
             }
         }
         (fetched, is_quiet)
@@ -61,7 +67,7 @@ impl Ready {
     }
 }
 
-/// Who has a lane, and which message is at its head.
+/// A message that is taken.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
     /// Number of the message in the log.
@@ -70,16 +76,30 @@ pub(super) struct Head {
     pub(super) is_event: bool,
 }
 
+/// Who has a lane: the message at its head and those behind it that were taken with it.
 struct Claim {
     epoch: i64,
     target: String,
+    /// Place of the message at the head.
+    seq: i64,
     head: Head,
+    behind: VecDeque<Head>,
 }
 
 /// A claim that is being written.
 pub(super) struct Fresh {
     pub(super) delivery: Delivery,
     pub(super) head: Head,
+    /// What is taken with it, in the order of the lane.
+    pub(super) behind: Vec<(Delivery, Head)>,
+}
+
+/// A message of a claim that holds.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    pub(super) head: Head,
+    /// Whether none was taken behind it.
+    pub(super) is_last: bool,
 }
 
 /// All claims of this process.
@@ -89,6 +109,10 @@ pub(super) struct Claims {
     by_target: HashMap<String, usize>,
     epoch: i64,
     fresh: Vec<Fresh>,
+    /// How many lanes of a target the present transaction gives free.
+    freed: HashMap<String, usize>,
+    /// When it did so last, in Unix milliseconds.
+    freed_ms: i64,
     ready: Ready,
     /// Whether somebody in this process fetches what is taken.
     is_attended: bool,
@@ -106,6 +130,8 @@ impl Claims {
             by_target: HashMap::new(),
             epoch: 0,
             fresh: Vec::new(),
+            freed: HashMap::new(),
+            freed_ms: i64::MIN,
             ready,
             is_attended: false,
             untold: Vec::new(),
@@ -119,9 +145,17 @@ impl Claims {
         self.taken.get(&settle.lane).is_some_and(|claim| claim.epoch == settle.epoch)
     }
 
+    /// Whether this claim still holds, and the message is next in its lane.
+    pub(super) fn is_next(&self, settle: Settle) -> bool {
+        self.taken.get(&settle.lane).is_some_and(|claim| claim.epoch == settle.epoch && claim.seq == settle.seq)
+    }
+
     /// The message that this claim is for, while it holds.
-    pub(super) fn head(&self, settle: Settle) -> Option<Head> {
-        self.taken.get(&settle.lane).filter(|claim| claim.epoch == settle.epoch).map(|claim| claim.head)
+    pub(super) fn held(&self, settle: Settle) -> Option<Held> {
+        let claim = self.taken.get(&settle.lane).filter(|claim| claim.epoch == settle.epoch)?;
+        let place = usize::try_from(settle.seq - claim.seq).ok()?;
+        let head = place.checked_sub(1).map_or(Some(&claim.head), |behind| claim.behind.get(behind));
+        Some(Held { head: *head?, is_last: place == claim.behind.len() })
     }
 
     /// How many messages of a target are taken.
@@ -131,8 +165,11 @@ impl Claims {
 
     /// How many of these have been fetched.
     pub(super) fn in_work(&self, target: &str) -> usize {
-        let waiting = self.ready.lock().deliveries.iter().filter(|delivery| delivery.target == target).count();
-        self.in_flight(target).saturating_sub(waiting)
+        let of_target = |delivery: &&Delivery| delivery.target == target;
+        let lane = |delivery: &Delivery| delivery.settle.lane;
+        let mut waiting: Vec<i64> = self.ready.lock().deliveries.iter().filter(of_target).map(lane).collect();
+        waiting.dedup();
+        self.in_flight(target).saturating_sub(waiting.len())
     }
 
     /// A number for a claim, never given before in this process.
@@ -160,7 +197,32 @@ impl Claims {
         self.is_attended && (settled.seq % TURN != 0 || now_ms < self.ready.lock().quiet_until_ms)
     }
 
-    /// For whom the message of this claim is, while it holds.
+    /// The present transaction gives a lane free.
+    pub(super) fn free(&mut self, settle: Settle, now_ms: i64) {
+        self.freed_ms = now_ms;
+        let Some(claim) = self.taken.get(&settle.lane) else { return };
+        match self.freed.get_mut(&claim.target) {
+            Some(count) => *count += 1,
+            None => drop(self.freed.insert(claim.target.clone(), 1)),
+        }
+    }
+
+    /// Whether the present transaction gives any lane free.
+    pub(super) fn has_freed(&self) -> bool {
+        self.freed.values().any(|count| *count > 0)
+    }
+
+    /// How many lanes of each target may be taken in place of those that the present transaction gives free: as many, where somebody
+    /// fetches, something may be due, and there is room for other targets. And what time it is.
+    pub(super) fn take_freed(&mut self) -> (Vec<(String, usize)>, i64) {
+        let freed = self.freed.iter_mut().filter(|(_, count)| **count > 0);
+        let freed = freed.map(|(target, count)| (target.clone(), std::mem::take(count))).collect();
+        let has_room = self.taken.len() + self.fresh.len() < READY_MAX / 2;
+        let may_take = self.is_attended && has_room && self.freed_ms >= self.ready.lock().quiet_until_ms;
+        (if may_take { freed } else { Vec::new() }, self.freed_ms)
+    }
+
+    /// For whom the messages of this claim are, while it holds.
     pub(super) fn target(&self, settle: Settle) -> Option<String> {
         self.taken.get(&settle.lane).filter(|claim| claim.epoch == settle.epoch).map(|claim| claim.target.clone())
     }
@@ -184,6 +246,7 @@ impl Claims {
         for fresh in self.fresh.drain(mark..) {
             forget_one(&mut self.by_target, &fresh.delivery.target);
         }
+        self.freed.clear();
         self.is_telling = false;
         self.changed();
     }
@@ -193,21 +256,46 @@ impl Claims {
         if std::mem::take(&mut self.is_telling) {
             self.untold.clear();
         }
+        self.freed.values_mut().for_each(|count| *count = 0);
         if self.fresh.is_empty() {
             return;
         }
         let mut waiting = self.ready.lock();
-        for Fresh { delivery, head } in self.fresh.drain(..) {
-            let claim = Claim { epoch: delivery.settle.epoch, target: delivery.target.clone(), head };
+        for Fresh { delivery, head, behind } in self.fresh.drain(..) {
+            let Settle { seq, epoch, .. } = delivery.settle;
+            let heads = behind.iter().map(|(_, head)| *head).collect();
+            let claim = Claim { epoch, target: delivery.target.clone(), seq, head, behind: heads };
             // The message before it in its lane is settled by this very transaction.
             if let Some(settled) = self.taken.insert(delivery.settle.lane, claim) {
                 forget_one(&mut self.by_target, &settled.target);
             }
             waiting.deliveries.push_back(delivery);
+            waiting.deliveries.extend(behind.into_iter().map(|(delivery, _)| delivery));
         }
     }
 
-    /// Gives a lane free: its message is settled, or waits for its next attempt.
+    /// A message is settled: the one behind it is next, or its lane is free.
+    pub(super) fn go_on(&mut self, settled: Settle) {
+        let Some(claim) = self.taken.get_mut(&settled.lane) else { return };
+        if (claim.epoch, claim.seq) != (settled.epoch, settled.seq) {
+            return;
+        }
+        match claim.behind.pop_front() {
+            Some(next) => (claim.seq, claim.head) = (claim.seq + 1, next),
+            None => self.release(settled),
+        }
+    }
+
+    /// What was taken behind a message that is next in its lane is not any more.
+    pub(super) fn drop_behind(&mut self, settle: Settle) {
+        if self.has(settle)
+            && let Some(claim) = self.taken.get_mut(&settle.lane)
+        {
+            claim.behind.clear();
+        }
+    }
+
+    /// Gives a lane free, whatever was taken of it.
     pub(super) fn release(&mut self, settle: Settle) {
         if self.has(settle)
             && let Some(claim) = self.taken.remove(&settle.lane)

@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// Most writes in one transaction.
-const GROUP_MAX: usize = 256;
+pub(super) const GROUP_MAX: usize = 256;
 /// Most writes under one savepoint.
 const RUN_MAX: usize = 32;
 /// Longest wait for writes that are likely to come.
@@ -60,15 +60,23 @@ impl Inbox {
         self.writes.len() == 1 && (self.expected <= 1 || Instant::now() >= self.until)
     }
 
-    /// Whether the write that waits is the only one, and need not wait for the disk. Among others it shares their group: one for all
-    /// costs less than two.
-    pub(super) fn is_lone_and_passing(&self) -> bool {
-        self.is_lone() && self.writes.iter().all(Job::is_passing)
+    /// Whether none of the writes that wait need wait for the disk, and all come from one lane. Among others they share their
+    /// group: one for all costs less than two.
+    pub(super) fn is_passing(&self) -> bool {
+        let lane = |job: &Job| job.as_commit().and_then(|commit| commit.settle).map(|settle| settle.lane);
+        let is_of_one =
+            self.writes.iter().all(|job| job.is_passing() && lane(job) == self.writes.front().and_then(lane));
+        is_of_one && (self.writes.len() > 1 || self.is_lone())
     }
 
-    /// The next write of a group in which so many are done; none when it is time to sync.
-    pub(super) fn next_write(&mut self, done: usize) -> Option<Job> {
-        if done >= GROUP_MAX {
+    /// How many writes wait.
+    pub(super) fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// The next write of a group of at most so many, of which so many are done; none when it is time to sync.
+    pub(super) fn next_write(&mut self, done: usize, most: usize) -> Option<Job> {
+        if done >= most {
             return None;
         }
         loop {

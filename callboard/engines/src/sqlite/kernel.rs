@@ -1,6 +1,6 @@
 //! The kernel inside a transaction: a commit with its expectations and messages, claim, settle, and what becomes of a failure.
 
-use super::claims::{Claims, Fresh, Head, Ready, TURN};
+use super::claims::{BEHIND_BYTES_MAX, Claims, Fresh, Head, Held, Ready, TURN};
 use super::connection::fault;
 use super::prepared::Db;
 use super::{dead, flows, once, outbox, statement};
@@ -35,7 +35,8 @@ impl Kernel {
         if let Some(settle) = commit.settle
             && !self.settle(connection, settle, commit.now_ms).map_err(|error| fault(&error))?
         {
-            return Err(CommitError::Stale);
+            let is_next = self.claims.held(settle).is_none() || self.claims.is_next(settle);
+            return Err(if is_next { CommitError::Stale } else { CommitError::Behind });
         }
         let committed = self.write(connection, commit)?;
         if let Some(once) = commit.filled_once(&committed)
@@ -52,35 +53,29 @@ impl Kernel {
         Ok(committed)
     }
 
-    /// Settles a message whose claim holds: its lane goes on with the next one, which is taken at once where it may be. False
-    /// where the claim does not hold, or where the message is not there any more.
+    /// Settles a message whose claim holds: its lane goes on with the next one, which is taken already, or now where it may be.
+    /// False where the claim does not hold, or where the message is not at the head of its lane.
     fn settle(&mut self, connection: &Db<'_>, settle: Settle, now_ms: i64) -> rusqlite::Result<bool> {
-        let Some(head) = self.claims.head(settle) else { return Ok(false) };
-        let goes_on = self.claims.may_go_on(settle, now_ms);
-        let next = if goes_on { Next::Taken } else { Next::Due(now_ms) };
+        let Some(Held { head, is_last }) = self.claims.held(settle) else { return Ok(false) };
+        let takes_next = is_last && self.claims.may_go_on(settle, now_ms);
+        let next = if takes_next || !is_last { Next::Taken } else { Next::Due(now_ms) };
         match leave(connection, settle.lane, settle.seq, next)? {
             Left::Nothing => return Ok(false),
-            Left::Closed => {}
-            Left::Waiting if goes_on => self.hand_on(connection, settle)?,
-            Left::Waiting => self.claims.wake(now_ms),
+            Left::Waiting if takes_next => {
+                let target = self.claims.target(settle).unwrap_or_default();
+                self.hold(connection, &target, settle.lane, settle.seq + 1, 1)?;
+            }
+            Left::Waiting if is_last => {
+                self.claims.wake(now_ms);
+                self.claims.free(settle, now_ms);
+            }
+            Left::Waiting => {}
+            Left::Closed => self.claims.free(settle, now_ms),
         }
         if !head.is_event {
             connection.prepare_cached("DELETE FROM kernel_event WHERE event = ?1")?.execute([head.event])?;
         }
         Ok(true)
-    }
-
-    /// Takes the message behind one that is settled.
-    fn hand_on(&mut self, connection: &Db<'_>, settled: Settle) -> rusqlite::Result<()> {
-        let target = self.claims.target(settled).unwrap_or_default();
-        let (event, is_event) = connection
-            .prepare_cached(
-                "SELECT m.event, e.is_event FROM kernel_message m JOIN kernel_event e ON e.event = m.event
-                 WHERE m.lane = ?1 AND m.seq = ?2",
-            )?
-            .query_row([settled.lane, settled.seq + 1], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let place = (settled.lane, settled.seq + 1);
-        self.hold(connection, place, &target, 1, Head { event, is_event })
     }
 
     fn write(&self, connection: &Db<'_>, commit: &Commit) -> Result<Committed, CommitError> {
@@ -135,17 +130,33 @@ impl Kernel {
         let turns = (0..TARGET_MAX).flat_map(|turn| {
             due.iter().filter_map(move |(_, lanes, target)| lanes.get(turn).map(|first| (*first, target)))
         });
-        for (First { lane, seq, attempts, head }, target) in turns.take(limit) {
-            connection
-                .prepare_cached("UPDATE kernel_lane SET attempts = attempts + 1, due_ms = NULL WHERE lane = ?1")?
-                .execute([lane])?;
-            self.hold(connection, (lane, seq), target, attempts + 1, head)?;
+        for (first, target) in turns.take(limit) {
+            self.take(connection, target, first)?;
         }
         for (_, _, target) in &due {
             next_ms = next_ms.min(first_due(connection, target)?.unwrap_or(i64::MAX));
         }
         self.claims.quiet_until(next_ms);
         Ok(())
+    }
+
+    /// Takes a lane that is due in place of each that the present transaction gives free: whoever had that one need not ask.
+    pub(super) fn take_over(&mut self, connection: &Db<'_>) -> rusqlite::Result<()> {
+        let (freed, now_ms) = self.claims.take_freed();
+        for (target, count) in freed {
+            for first in free_lanes(connection, &target, count, now_ms)? {
+                self.take(connection, &target, first)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, connection: &Db<'_>, target: &str, first: First) -> rusqlite::Result<()> {
+        let First { lane, seq, attempts } = first;
+        connection
+            .prepare_cached("UPDATE kernel_lane SET attempts = attempts + 1, due_ms = NULL WHERE lane = ?1")?
+            .execute([lane])?;
+        self.hold(connection, target, lane, seq, attempts + 1)
     }
 
     /// Whether there is something to take. Where there is not, it is noted when there will be.
@@ -161,29 +172,44 @@ impl Kernel {
         Ok(false)
     }
 
-    /// Notes who has the message at this place, and reads it.
-    fn hold(
-        &mut self,
-        connection: &Db<'_>,
-        (lane, seq): (i64, i64),
-        target: &str,
-        attempt: u32,
-        head: Head,
-    ) -> rusqlite::Result<()> {
-        let envelope = match self.claims.recent().find(head.event) {
-            Some(envelope) => envelope,
-            None => {
-                let text: String = connection
-                    .prepare_cached("SELECT envelope FROM kernel_event WHERE event = ?1")?
-                    .query_row([head.event], |row| row.get(0))?;
-                let envelope = Arc::new(outbox::read(&text)?);
-                self.claims.recent().keep(head.event, &envelope, text.len());
-                envelope
+    /// Notes who has the message at the head of a lane, and reads it. At its first attempt those behind it are taken too, up to the
+    /// end of the lane's turn: each then need not wait until somebody hears of the one before it. At another attempt it is alone, so
+    /// that a message that ends the process is found.
+    fn hold(&mut self, connection: &Db<'_>, target: &str, lane: i64, head: i64, attempt: u32) -> rusqlite::Result<()> {
+        let last = if attempt == 1 { (head - 1) / TURN * TURN + TURN } else { head };
+        let epoch = self.claims.next_epoch();
+        let mut select = connection.prepare_cached(
+            "SELECT m.seq, m.event, e.is_event, e.envelope FROM kernel_message m JOIN kernel_event e ON e.event = m.event
+             WHERE m.lane = ?1 AND m.seq BETWEEN ?2 AND ?3 ORDER BY m.seq",
+        )?;
+        let mut rows = select.query([lane, head, last])?;
+        let (mut first, mut behind) = (None, Vec::new());
+        while let Some(row) = rows.next()? {
+            let head = Head { event: row.get(1)?, is_event: row.get(2)? };
+            let envelope = match self.claims.recent().find(head.event) {
+                Some(envelope) => envelope,
+                None => {
+                    let text = row.get_ref(3)?.as_str()?;
+                    if first.is_some() && text.len() > BEHIND_BYTES_MAX {
+                        break;
+                    }
+                    let envelope = Arc::new(outbox::read(text)?);
+                    if head.is_event {
+                        // It may have other subscribers.
+                        self.claims.recent().keep(head.event, &envelope, text.len());
+                    }
+                    envelope
+                }
+            };
+            let settle = Settle { lane, seq: row.get(0)?, epoch };
+            let delivery = Delivery { settle, target: target.to_owned(), attempt, envelope };
+            match first {
+                None => first = Some((delivery, head)),
+                Some(_) => behind.push((delivery, head)),
             }
-        };
-        let settle = Settle { lane, seq, epoch: self.claims.next_epoch() };
-        let delivery = Delivery { settle, target: target.to_owned(), attempt, envelope };
-        self.claims.take(Fresh { delivery, head });
+        }
+        let (delivery, head) = first.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        self.claims.take(Fresh { delivery, head, behind });
         Ok(())
     }
 
@@ -213,9 +239,13 @@ impl Kernel {
         fate: &Fate,
         now_ms: i64,
     ) -> rusqlite::Result<()> {
+        if !matches!(fate, Fate::Release) && !self.claims.is_next(settle) {
+            return outbox::note_stale(connection, settle, now_ms);
+        }
+        // Whatever becomes of it, its claim ends.
+        self.claims.drop_behind(settle);
         match fate {
             Fate::Release if !self.claims.has(settle) => Ok(()),
-            _ if !self.claims.has(settle) => outbox::note_stale(connection, settle, now_ms),
             Fate::Retry { at_ms } => {
                 self.claims.wake(*at_ms);
                 connection
@@ -275,20 +305,15 @@ struct First {
     lane: i64,
     seq: i64,
     attempts: u32,
-    head: Head,
 }
 
 /// What is due for a target and nobody has taken: the first message of each lane, the oldest first.
 fn free_lanes(connection: &Db<'_>, target: &str, limit: usize, until_ms: i64) -> rusqlite::Result<Vec<First>> {
     let mut select = connection.prepare_cached(
-        "SELECT l.lane, l.head, l.attempts, m.event, e.is_event FROM kernel_lane l INDEXED BY kernel_lane_due
-         CROSS JOIN kernel_message m ON m.lane = l.lane AND m.seq = l.head CROSS JOIN kernel_event e ON e.event = m.event
-         WHERE l.target = ?1 AND l.due_ms <= ?2 ORDER BY l.due_ms LIMIT ?3",
+        "SELECT lane, head, attempts FROM kernel_lane INDEXED BY kernel_lane_due
+         WHERE target = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?3",
     )?;
-    let first = |row: &rusqlite::Row<'_>| {
-        let head = Head { event: row.get(3)?, is_event: row.get(4)? };
-        Ok(First { lane: row.get(0)?, seq: row.get(1)?, attempts: row.get(2)?, head })
-    };
+    let first = |row: &rusqlite::Row<'_>| Ok(First { lane: row.get(0)?, seq: row.get(1)?, attempts: row.get(2)? });
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     select.query_map(params![target, until_ms, most], first)?.collect()
 }

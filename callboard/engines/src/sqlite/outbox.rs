@@ -83,7 +83,7 @@ fn place(
     if may_take && seq == 1 {
         let settle = Settle { lane, seq, epoch: claims.next_epoch() };
         let delivery = Delivery { settle, target: target.clone(), attempt: 1, envelope: envelope.clone() };
-        claims.take(Fresh { delivery, head });
+        claims.take(Fresh { delivery, head, behind: Vec::new() });
     } else if let Some(due_ms) = due_ms.filter(|_| seq == 1) {
         claims.wake(due_ms);
     }

@@ -2,7 +2,7 @@
 
 use super::claims::Ready;
 use super::connection::{fault, taken_back};
-use super::inbox::Inbox;
+use super::inbox::{GROUP_MAX, Inbox};
 use super::kernel::Kernel;
 use super::outbox;
 use super::prepared::Db;
@@ -150,7 +150,8 @@ struct State<'c> {
 /// A job that is done but not yet synced: its answer waits for the commit of the group.
 enum Done {
     Commit(oneshot::Sender<Result<Committed, CommitError>>, Result<Committed, CommitError>, Option<Settle>),
-    Fail(Answer<()>, Result<(), Fault>, Settle),
+    /// Names the claim where it ends.
+    Fail(Answer<()>, Result<(), Fault>, Option<Settle>),
     Change(Answer<u64>, Result<u64, Fault>),
     Claim(Wish, Result<(), Fault>),
 }
@@ -182,12 +183,13 @@ impl State<'_> {
 
     fn write(&mut self, inbox: &mut Inbox) {
         let is_alone = inbox.is_lone();
-        // What only passes, and comes alone, is written without waiting for the disk: the next group takes it along, in order.
-        let is_passing = inbox.is_lone_and_passing();
+        // Where all that waits only passes, and is of one lane, it is written without waiting for the disk: the next group takes it along, in order.
+        let is_passing = inbox.is_passing();
+        let most = if is_passing { inbox.len() } else { GROUP_MAX };
         let begun = self.wait_for_disk(!is_passing).and_then(|()| self.control("BEGIN IMMEDIATE"));
         let mut done = Vec::new();
         // Those who come while others are done already still get into the group.
-        while let Some(job) = inbox.next_write(done.len()) {
+        while let Some(job) = inbox.next_write(done.len(), most) {
             match &begun {
                 Ok(()) if !is_alone && job.as_commit().is_some() => {
                     done.extend(self.write_run(inbox.with_commits_behind(job)));
@@ -203,6 +205,10 @@ impl State<'_> {
         if begun.is_ok() && !is_alone && !self.db.is_autocommit() {
             // One only: what it takes is noted once it is on the disk.
             done.extend(inbox.next_claim().and_then(|job| self.write_one(job, false)));
+            if self.kernel.claims.has_freed() {
+                // Where this fails it is taken by whoever asks.
+                drop(self.guarded(false, |state| state.kernel.take_over(&state.db).map_err(|error| fault(&error))));
+            }
         }
         let start = Instant::now();
         let failed = self.end(is_alone);
@@ -261,7 +267,8 @@ impl State<'_> {
                 let result = self.guarded(is_alone, |state| {
                     state.kernel.fail(&state.db, settle, &fate, now_ms).map_err(|error| fault(&error))
                 });
-                Some(Done::Fail(answer, result, settle))
+                let ends = matches!(fate, Fate::Release) || self.kernel.claims.is_next(settle);
+                Some(Done::Fail(answer, result, ends.then_some(settle)))
             }
             Job::Change { change, answer } => {
                 let result = self.guarded(is_alone, |state| change(&state.db));
@@ -340,19 +347,22 @@ impl State<'_> {
                     (Some(fault), Ok(_)) => Err(CommitError::from(fault.clone())),
                     (_, result) => result,
                 };
-                if matches!(result, Ok(_) | Err(CommitError::Stale))
-                    && let Some(settle) = settle
-                {
-                    self.kernel.claims.release(settle);
+                match (&result, settle) {
+                    (Ok(_), Some(settle)) => self.kernel.claims.go_on(settle),
+                    (Err(CommitError::Stale), Some(settle)) if self.kernel.claims.is_next(settle) => {
+                        self.kernel.claims.release(settle);
+                    }
+                    _ => {}
                 }
                 drop(answer.send(result));
             }
             Done::Fail(answer, result, settle) => {
                 let result = failed.map_or(result, |fault| Err(fault.clone()));
-                match &result {
-                    Ok(()) => self.kernel.claims.release(settle),
+                match (&result, settle) {
+                    (Ok(()), Some(settle)) => self.kernel.claims.release(settle),
                     // Even where the failure could not be written the message is free again: it is tried once more.
-                    Err(_) => self.kernel.claims.release_untold(settle),
+                    (Err(_), Some(settle)) => self.kernel.claims.release_untold(settle),
+                    (_, None) => {}
                 }
                 drop(answer.send(result));
             }

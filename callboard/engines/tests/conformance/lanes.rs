@@ -47,29 +47,90 @@ pub(crate) async fn a_lane_is_taken_by_one_at_a_time(engine: Engine) {
     for at in 0..3 {
         stage.send("shop sent", "a", number(at)).await;
     }
-    let first = stage.claim(10).await;
-    assert_eq!(first.iter().map(|one| one.envelope.data.clone()).collect::<Vec<_>>(), [number(0)]);
+    // Who takes a lane has it, whether of its first message only or also of those behind that one.
+    let taken = stage.claim(10).await;
+    let data = taken.iter().map(|one| one.envelope.data.clone());
+    assert_eq!(data.collect::<Vec<_>>(), (0..taken.len()).map(number).collect::<Vec<_>>());
     assert!(other.claim(10, &[], NOW_MS).await.expect("a claim").is_empty());
-    assert_eq!(stage.records.renew(&[first[0].settle], NOW_MS).await, Ok(Vec::new()));
-    stage.settle(first[0].settle, "done").await.expect("settled");
-    assert_eq!(other.claim(10, &[], NOW_MS).await.expect("a claim")[0].envelope.data, number(1));
-    assert_eq!(stage.records.renew(&[first[0].settle], NOW_MS).await, Ok(vec![first[0].settle]));
+    assert_eq!(stage.records.renew(&[taken[0].settle], NOW_MS).await, Ok(Vec::new()));
+    for one in &taken {
+        stage.settle(one.settle, "done").await.expect("settled");
+    }
+    stage.send("shop sent", "a", number(3)).await;
+    assert_eq!(other.claim(10, &[], NOW_MS).await.expect("a claim")[0].envelope.data, number(taken.len()));
+    assert_eq!(stage.records.renew(&[taken[0].settle], NOW_MS).await, Ok(vec![taken[0].settle]));
+}
+
+/// Of messages of a lane that are taken together.
+pub(crate) async fn a_message_is_settled_only_behind_the_one_before_it(engine: Engine) {
+    let stage = Stage::new(engine).await;
+    for at in 1..=40 {
+        stage.send("shop sent", "a", number(at)).await;
+    }
+    for first in [1, 17, 33] {
+        let taken = stage.claim(10).await;
+        let places: Vec<_> = taken.iter().map(|one| (one.settle.seq, one.attempt)).collect();
+        let last = if engine == Engine::Sqlite { (first + 15).min(40) } else { first };
+        assert_eq!(places, (first..=last).map(|seq| (seq, 1)).collect::<Vec<_>>(), "to the end of its turn");
+        for one in taken.iter().skip(1).rev() {
+            let early = stage.settle(one.settle, "early").await;
+            assert!(matches!(early, Err(CommitError::Behind)), "{early:?}");
+        }
+        for one in &taken {
+            stage.settle(one.settle, &one.settle.seq.to_string()).await.expect("settled");
+        }
+        if engine == Engine::Postgres {
+            return;
+        }
+    }
+    assert_eq!(stage.lines().await, (1..=40).map(|seq| seq.to_string()).collect::<Vec<_>>());
+    assert_eq!(stage.records.operations().stale().await, Ok(0), "it was no other's");
+}
+
+/// Whatever comes of the first: what was taken with it is anybody's again, the first time it is tried.
+pub(crate) async fn what_is_taken_behind_a_message_that_fails_is_taken_anew(engine: Engine) {
+    for fate in [
+        Fate::Retry { at_ms: NOW_MS },
+        Fate::Release,
+        Fate::Bury { reason: DeadReason { code: "torn".into(), message: "it is torn".into() }, hold: false },
+    ] {
+        let stage = Stage::new(engine).await;
+        for at in 1..=3 {
+            stage.send("shop sent", "a", number(at)).await;
+        }
+        let taken = stage.claim(10).await;
+        stage.records.fail(taken[0].settle, fate.clone(), NOW_MS).await.expect("noted");
+        for one in taken.iter().skip(1) {
+            let late = stage.settle(one.settle, "late").await;
+            assert!(matches!(late, Err(CommitError::Stale)), "{fate:?}: {late:?}");
+        }
+        // Tried again it is alone: so it is found where it is the one that ends the process.
+        let again = stage.claim(10).await;
+        let is_again = matches!(fate, Fate::Retry { .. });
+        assert_eq!(again[0].attempt, if is_again { 2 } else { 1 }, "{fate:?}");
+        assert!(!is_again || again.len() == 1, "{fate:?}");
+        let data = if matches!(fate, Fate::Bury { .. }) { 2 } else { 1 };
+        assert_eq!(again[0].envelope.data, number(data), "{fate:?}");
+        for one in again {
+            stage.settle(one.settle, "then").await.expect("settled");
+        }
+    }
 }
 
 pub(crate) async fn what_is_settled_twice_is_stale_and_changes_nothing(engine: Engine) {
     let stage = Stage::new(engine).await;
     stage.send("shop sent", "a", number(1)).await;
     stage.send("shop sent", "a", number(2)).await;
-    let taken = stage.claim(1).await.remove(0);
+    let taken = stage.next().await;
     stage.settle(taken.settle, "once").await.expect("settled");
     let error = stage.settle(taken.settle, "twice").await.expect_err("stale");
     assert!(matches!(error, CommitError::Stale), "{error:?}");
     assert_eq!(stage.lines().await, ["once"]);
     // What failed is over, too: only the next claim may settle it.
-    let taken = stage.claim(1).await.remove(0);
+    let taken = stage.next().await;
     stage.records.fail(taken.settle, Fate::Retry { at_ms: NOW_MS }, NOW_MS).await.expect("noted");
     assert!(matches!(stage.settle(taken.settle, "late").await, Err(CommitError::Stale)));
-    let again = stage.claim(1).await.remove(0);
+    let again = stage.next().await;
     assert_eq!((again.attempt, again.envelope.data.clone()), (2, number(2)));
     stage.settle(again.settle, "then").await.expect("settled");
     assert_eq!(stage.lines().await, ["once", "then"]);
@@ -81,7 +142,7 @@ pub(crate) async fn what_is_settled_twice_is_stale_whatever_else_is_wrong(engine
     let stage = Stage::new(engine).await;
     stage.send("shop sent", "a", number(1)).await;
     stage.send("shop sent", "a", number(2)).await;
-    let taken = stage.claim(1).await.remove(0);
+    let taken = stage.next().await;
     let make = || Effects::from(MAKE.with(params!["tea", 1_i64]));
     let refused = || Fault::conflict("short", "there is none left");
     let take = || Effects::from(TAKE.with(params!["tea"]).expect(1..=1, refused()));
@@ -92,7 +153,7 @@ pub(crate) async fn what_is_settled_twice_is_stale_whatever_else_is_wrong(engine
         .commit(Commit { once: once(), ..with(make().write(TAKE.with(params!["tea"])), taken.settle) })
         .await
         .expect("settled");
-    let next = stage.claim(1).await.remove(0);
+    let next = stage.next().await;
     for (what, effects, once) in [
         ("a row that is there", make(), None),
         ("a stock that is used up", take(), None),
@@ -170,7 +231,7 @@ pub(crate) async fn an_id_of_the_future_or_one_that_is_repeated_changes_no_order
         stage.queue(vec![with_id(at, id)]).await;
     }
     for (at, id) in ids.into_iter().enumerate() {
-        let next = stage.claim(1).await.remove(0);
+        let next = stage.next().await;
         assert_eq!((next.envelope.data.clone(), next.envelope.id), (number(at), id));
         stage.settle(next.settle, &format!("{at}")).await.expect("settled");
     }

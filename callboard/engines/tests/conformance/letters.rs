@@ -47,7 +47,7 @@ pub(crate) async fn a_held_lane_waits_until_its_letter_is_put_back(engine: Engin
     assert!(dead(&stage, DeadFilter::default()).await[0].is_held);
     assert_eq!(stage.records.operations().redrive(DeadFilter::default(), 10, 0, NOW_MS).await, Ok(1));
     for at in [1, 2] {
-        let next = stage.claim(10).await.remove(0);
+        let next = stage.next().await;
         assert_eq!((next.envelope.data.clone(), next.attempt), (number(at), 1));
         stage.settle(next.settle, "done").await.expect("settled");
     }

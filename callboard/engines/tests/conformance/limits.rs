@@ -124,7 +124,7 @@ pub(crate) async fn a_text_that_is_too_long_for_an_index_is_the_callers_mistake(
     );
     let place = Place::new(engine);
     let records = place.open(service().statements(&[&RENAME, &PUT])).await.expect("records");
-    let stage = Stage { records, place };
+    let stage = Stage::on(records, place);
     let longest = INDEXED_BYTES_MAX - "demo".len();
     let refused = Err((FaultKind::BadInput, "text.too_long"));
     // Whether it could be made smaller makes no difference.
@@ -140,12 +140,12 @@ pub(crate) async fn a_text_that_is_too_long_for_an_index_is_the_callers_mistake(
 }
 
 pub(crate) async fn a_later_index_has_its_limit_too(engine: Engine) {
-    let Stage { records, place } = Stage::new(engine).await;
+    let Stage { records, place, .. } = Stage::new(engine).await;
     let long = || WRITE.with(params![noise(INDEXED_BYTES_MAX), 1.0]);
     assert_eq!(code(records.commit(commit(long())).await), Ok(()));
     drop(records);
     let later = service().migration("0002_text", "DELETE FROM line; CREATE INDEX line_text ON line (tenant, text)");
-    let stage = Stage { records: place.open(later).await.expect("a later version"), place };
+    let stage = Stage::on(place.open(later).await.expect("a later version"), place);
     assert_eq!(code(stage.write(long()).await), Err((FaultKind::BadInput, "text.too_long")));
     assert_eq!(code(stage.write(WRITE.with(params![noise(INDEXED_BYTES_MAX - 4), 1.0])).await), Ok(()));
 }

@@ -43,6 +43,8 @@ on_both_engines! {
     batches::a_statement_of_another_service_is_refused,
     lanes::messages_of_one_key_keep_their_order_among_competing_consumers,
     lanes::a_lane_is_taken_by_one_at_a_time,
+    lanes::a_message_is_settled_only_behind_the_one_before_it,
+    lanes::what_is_taken_behind_a_message_that_fails_is_taken_anew,
     lanes::what_is_settled_twice_is_stale_and_changes_nothing,
     lanes::what_is_settled_twice_is_stale_whatever_else_is_wrong,
     lanes::targets_take_turns,

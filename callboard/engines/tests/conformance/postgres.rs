@@ -2,11 +2,11 @@
 
 use crate::proxy::Door;
 use crate::stage::{
-    Engine, MAKE, NOW_MS, Place, STOCK, Stage, TAKE, commit, commit_in, message, number, postgres, postgres_url,
+    Engine, MAKE, NOW_MS, Place, STOCK, Stage, TAKE, WRITE, commit, commit_in, message, number, postgres, postgres_url,
     service, settle_on,
 };
 use callboard::ports::{Commit, CommitError, LEASE_MS, Records};
-use callboard::{Fault, Space, Statement, Tenant, params};
+use callboard::{Effects, Fault, Space, Statement, Tenant, params};
 use callboard_engines::postgres::Postgres;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -105,7 +105,7 @@ async fn a_count_in_a_condition_is_oversold() {
     );
     let place = Place::new(Engine::Postgres);
     let records = place.open(service().statements(&[&SIT])).await.expect("records");
-    let stage = Stage { records, place };
+    let stage = Stage::on(records, place);
     let (client, connection) = tokio_postgres::connect(&postgres_url(), tokio_postgres::NoTls).await.expect("a client");
     let connected = tokio::spawn(connection);
     // Another process has sat down and not committed yet.
@@ -129,7 +129,7 @@ async fn a_statement_that_forgets_its_tenant_sees_no_other_ones_rows() {
         Statement::write("plant", &["box"], "INSERT INTO box (tenant, name, stock) VALUES ($1, $tenant, 1)");
     let place = Place::new(Engine::Postgres);
     let records = place.open(service().statements(&[&CARELESS, &STEAL, &PLANT])).await.expect("records");
-    let stage = Stage { records, place };
+    let stage = Stage::on(records, place);
     stage.write(MAKE.with(params!["tea", 3_i64])).await.expect("a box");
     assert!(stage.read_in("other", &CARELESS, params![]).await.is_empty());
     stage.records.commit(commit_in("other", STEAL.with(params![]))).await.expect("it finds nothing");
@@ -160,6 +160,38 @@ async fn records_that_went_away_are_said_to_be_and_come_back() {
     tokio::time::timeout(Duration::from_secs(20), back).await.expect("it comes back");
     records.commit(commit(TAKE.with(params!["tea"]))).await.expect("taken");
     assert_eq!(stage.stock("tea").await, 2, "what was refused did not happen");
+}
+
+/// The disk of a server that others use cannot be filled here, so the server itself says that it is, where a row would need room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_disk_of_the_server_is_full_nothing_is_done_and_nothing_lost() {
+    let stage = Stage::new(Engine::Postgres).await;
+    let (client, connection) = tokio_postgres::connect(&postgres_url(), tokio_postgres::NoTls).await.expect("a client");
+    let connected = tokio::spawn(connection);
+    let schema = schema_of(&stage);
+    let full = format!(
+        "SET search_path TO \"{schema}\";
+         CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+         GRANT EXECUTE ON FUNCTION no_room() TO PUBLIC;
+         CREATE TRIGGER no_room BEFORE INSERT ON line FOR EACH ROW EXECUTE FUNCTION no_room();"
+    );
+    stage.send("shop sent", "a", number(1)).await;
+    let taken = stage.claim(1).await.remove(0);
+    client.batch_execute(&full).await.expect("no room");
+    let together = Effects::from(MAKE.with(params!["tea", 1_i64])).write(WRITE.with(params!["line", 1.0]));
+    for error in [
+        stage.write(together).await.expect_err("there is no room for the line"),
+        stage.settle(taken.settle, "done").await.expect_err("nor for this one"),
+    ] {
+        assert!(matches!(&error, CommitError::Failed(fault) if fault.code == "disk.full"), "{error:?}");
+    }
+    assert!(stage.read(&STOCK, params!["tea"]).await.is_empty(), "nor is anything done that came with it");
+    client.batch_execute("DROP TRIGGER no_room ON line").await.expect("there is room again");
+    stage.settle(taken.settle, "done").await.expect("the message was still in hand");
+    assert_eq!(stage.lines().await, ["done"]);
+    drop(client);
+    connected.await.expect("ended").expect("without an error");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

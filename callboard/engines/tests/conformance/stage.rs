@@ -16,8 +16,8 @@ use callboard_engines::machine::LocalMachine;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::sqlite::{self, Sqlite};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
 
 /// The moment at which every case plays.
 pub(crate) const NOW_MS: i64 = 1_767_225_600_000;
@@ -76,6 +76,8 @@ pub(crate) enum Engine {
 pub(crate) struct Stage {
     pub(crate) records: Arc<dyn Records>,
     pub(crate) place: Place,
+    /// What was taken behind others of its lane.
+    behind: Mutex<VecDeque<Delivery>>,
 }
 
 /// Where records are: opened again, they hold what they held.
@@ -128,7 +130,12 @@ impl Stage {
     pub(crate) async fn new(engine: Engine) -> Self {
         let place = Place::new(engine);
         let records = place.open(service()).await.unwrap_or_else(|fault| panic!("{fault:?}"));
-        Self { records, place }
+        Self::on(records, place)
+    }
+
+    /// Records that are open already.
+    pub(crate) fn on(records: Arc<dyn Records>, place: Place) -> Self {
+        Self { records, place, behind: Mutex::default() }
     }
 
     /// The records of another process that works on the same, where the engine allows that.
@@ -186,6 +193,20 @@ impl Stage {
 
     pub(crate) async fn claim(&self, limit: usize) -> Vec<Delivery> {
         self.claim_at(limit, NOW_MS).await
+    }
+
+    /// The next message of the only lane that waits: one that was taken already, or by a new claim.
+    pub(crate) async fn next(&self) -> Delivery {
+        let taken = self.behind.lock().expect("unpoisoned").pop_front();
+        match taken {
+            Some(taken) => taken,
+            None => {
+                let mut taken = self.claim(1).await;
+                let first = taken.remove(0);
+                self.behind.lock().expect("unpoisoned").extend(taken);
+                first
+            }
+        }
     }
 
     pub(crate) async fn claim_at(&self, limit: usize, now_ms: i64) -> Vec<Delivery> {

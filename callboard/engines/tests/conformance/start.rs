@@ -42,13 +42,13 @@ pub(crate) async fn what_is_committed_is_there_when_it_is_opened_again(engine: E
     let stage = Stage::new(engine).await;
     let effects = Effects::from(MAKE.with(params!["tea", 3_i64])).write(WRITE.with(params!["x", 1.0]));
     stage.records.commit(commit(effects)).await.expect("committed");
-    let Stage { records, place } = stage;
+    let Stage { records, place, .. } = stage;
     drop(records);
     let more = "ALTER TABLE box ADD COLUMN colour TEXT; UPDATE box SET colour = 'red'";
     static RED: Statement =
         Statement::read("red", &["box"], "SELECT name FROM box WHERE tenant = $tenant AND colour = 'red'");
     let again = service().migration("0002_colour", more).statements(&[&RED]);
-    let stage = Stage { records: place.open(again).await.expect("a later version"), place };
+    let stage = Stage::on(place.open(again).await.expect("a later version"), place);
     assert_eq!(stage.read(&RED, params![]).await, [params!["tea"]], "a migration sees the rows of every tenant");
     assert_eq!(stage.lines().await, ["x"]);
 }
