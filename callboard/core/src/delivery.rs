@@ -55,15 +55,12 @@ impl Host {
         self.deliver_as(delivery, Some(delivery.settle), Some(deadline_ms), None).await
     }
 
-    /// Whether the target of a delivery may begin before its turn: its function then waits where it reads or has anything done.
+    /// Whether the target of a delivery may begin before its turn: its function then waits where it reads or has anything done. One
+    /// that ends the process ends the attempt of the message before it too, so not where that has only one.
     pub fn may_begin_early(&self, delivery: &Delivery) -> bool {
-        match self.inner.space.target(&delivery.target) {
-            Some(Target::Binding(at)) => {
-                let (service, binding) = self.inner.space.binding(at);
-                service.tools.is_empty() && !binding.function.acts_itself()
-            }
-            _ => false,
-        }
+        let space = &self.inner.space;
+        space.decides_only(&delivery.target)
+            && space.target(&delivery.target).is_some_and(|target| self.attempts_max(target) > 1)
     }
 
     /// As [`Host::deliver_by`], of a message whose [turn](Turn) has come, or which [may begin](Host::may_begin_early) before that.

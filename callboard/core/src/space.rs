@@ -149,6 +149,18 @@ impl Space {
         self.targets.get(name).copied()
     }
 
+    /// Whether what runs for a target only decides, from its message and the records: it neither acts outside by itself nor runs
+    /// programs, and is no flow.
+    pub fn decides_only(&self, target: &str) -> bool {
+        match self.target(target) {
+            Some(Target::Binding(at)) => {
+                let (service, binding) = self.binding(at);
+                service.tools.is_empty() && !binding.function.acts_itself()
+            }
+            _ => false,
+        }
+    }
+
     /// Names of everything that queued messages of these services are for.
     pub fn targets_of(&self, is_of: impl Fn(&str) -> bool) -> Vec<String> {
         let service_of = |target: &Target| match target {

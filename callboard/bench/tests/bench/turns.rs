@@ -1,5 +1,6 @@
 //! Messages of one lane that are taken together: each may begin before the one before it is settled, and nobody can tell.
 
+use callboard::ports::TARGET_MAX;
 use callboard::{Env, Fault, Kind, Msg, Reply, Service, Statement, Stranger, Who, event, params, uri};
 use callboard_bench::Bench;
 use serde::Deserialize;
@@ -90,4 +91,44 @@ async fn where_a_letter_is_given_up_those_behind_it_go_on() {
     assert_eq!(numbers(&bench).await, (1..=LETTERS).filter(|number| number % 5 != 0).collect::<Vec<_>>());
     assert_eq!(bench.inspect("SELECT count(*) FROM kernel_dead").await, ["8"]);
     assert_eq!(bench.inspect("SELECT count(*) FROM kernel_lane").await, ["0"]);
+}
+
+#[tokio::test]
+async fn a_letter_that_has_only_one_attempt_begins_in_its_turn() {
+    for (attempts, begins_early) in [(8, true), (2, true), (1, false)] {
+        let bench = Bench::new(vec![book(|_| false).attempts_max(attempts)]).await;
+        send_all(&bench).await;
+        let taken =
+            bench.host().ports().records.claim(1, &[], bench.host().ports().clock.now_ms()).await.expect("letters");
+        assert!(taken.len() > 1, "some are taken behind the first");
+        for letter in &taken {
+            assert_eq!(bench.host().may_begin_early(letter), begins_early, "{attempts}");
+        }
+    }
+}
+
+/// An office with a letter on every desk, how many of them are taken at once.
+async fn taken_at_once(office: Service) -> usize {
+    let post = |_: Env, _: Msg<Value>| async {
+        let emit = |reply: Reply, desk| Ok::<_, Fault>(reply.emit(event("letter"), uri!("/desks/{}", desk)?, ()));
+        (0..300).try_fold(Reply::<()>::nothing(), emit)
+    };
+    let file = |_: Env, _: Msg<Value>| async { Ok::<_, Fault>(Reply::<()>::nothing()) };
+    let office = office.on(Kind::Post, "/desks", post, Who::Anyone, Stranger::Denied).on(
+        event("letter"),
+        "/desks/{desk}",
+        file,
+        Who::Services,
+        Stranger::NotFound,
+    );
+    let bench = Bench::new(vec![office]).await;
+    bench.nobody().post("/desks", json!({})).await.expect("sent");
+    let (records, clock) = (&bench.host().ports().records, &bench.host().ports().clock);
+    records.claim(1_000, &[], clock.now_ms()).await.expect("letters").len()
+}
+
+#[tokio::test]
+async fn what_only_decides_is_in_work_four_times_as_often_as_what_runs_programs() {
+    assert_eq!(taken_at_once(Service::new("office")).await, 4 * TARGET_MAX);
+    assert_eq!(taken_at_once(Service::new("office").tool("true")).await, TARGET_MAX);
 }

@@ -96,8 +96,12 @@ pub trait Records: Send + Sync {
     fn lease_ms(&self) -> i64 {
         LEASE_MS
     }
+    /// Most messages of a target that are in work in this process at once.
+    fn at_once(&self, _target: &str) -> usize {
+        TARGET_MAX
+    }
     /// Takes the first messages of up to `limit` lanes that are due, until [`Records::lease_ms`] from now: targets in turn, at most
-    /// [`TARGET_MAX`] of one, and none of those that are `busy`. More may be due than it gives: only where it gives none there is no
+    /// [`Records::at_once`] of one, and none of those that are `busy`. More may be due than it gives: only where it gives none there is no
     /// more. Taking counts the attempt, so a message that ends the process is counted too. Where it gives several of a lane, they
     /// come one after another in their order, and each can be settled only behind the one before it: see [`Turn`](crate::Turn).
     fn claim<'a>(
@@ -126,7 +130,7 @@ pub trait Records: Send + Sync {
 
 /// How long a claim usually lasts unless it is renewed, in milliseconds.
 pub const LEASE_MS: i64 = 30_000;
-/// Most messages of one target that one claim takes.
+/// Most messages of a target that usually are in work at once.
 pub const TARGET_MAX: usize = 64;
 
 /// What becomes of a message that failed.

@@ -1,7 +1,7 @@
 //! Messages in work: each in a task of its own, or with those of its lane that were taken with it; bounded in all and by target, so
 //! that a slow target holds up only itself.
 
-use callboard::ports::{Delivery, Fate, Settle, TARGET_MAX};
+use callboard::ports::{Delivery, Fate, Settle};
 use callboard::{BoxFuture, Fault, Host, Turn};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
 /// Most messages in work at once.
-const IN_WORK_MAX: usize = 512;
+const IN_WORK_MAX: usize = 2_048;
 /// How long a task whose claim is gone may still tell of what it has settled.
 const LOST_MS: i64 = 5_000;
 /// How long what is in work may go on when the loop is told to stop.
@@ -72,7 +72,8 @@ impl Work {
 
     /// Targets that have as many messages in work as they may.
     pub(super) fn busy(&self) -> Vec<String> {
-        let full = self.by_target.iter().filter(|(_, count)| **count >= TARGET_MAX).map(|(target, _)| target);
+        let most = |target| self.host.ports().records.at_once(target);
+        let full = self.by_target.iter().filter(|(target, count)| **count >= most(target)).map(|(target, _)| target);
         full.chain(&self.bounds.except).cloned().collect()
     }
 

@@ -4,12 +4,16 @@
 //! A message that finds its lane empty and a place free among those in work is taken by the transaction that stores it: it need
 //! not be looked for, nor read again. Of a lane those behind the first are taken with it, up to the end of its turn.
 
+use callboard::Space;
 use callboard::ports::{Delivery, Envelope, Settle, TARGET_MAX};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most messages that are taken as they are stored.
-const READY_MAX: usize = 512;
+const READY_MAX: usize = 2_048;
+/// So many messages of a target are in work at once where it only decides: it is brief, and the more there are, the more share one
+/// wait for the disk.
+const BRIEF_MAX: usize = 4 * TARGET_MAX;
 /// Of so many messages that were stored last the text need not be read again,
 const RECENT_MAX: usize = 2_048;
 /// where it has at most so many bytes.
@@ -18,6 +22,11 @@ const RECENT_BYTES_MAX: usize = 4_096;
 pub(super) const BEHIND_BYTES_MAX: usize = RECENT_BYTES_MAX;
 /// So many messages of a lane are taken one after another before it is the turn of others.
 pub(super) const TURN: i64 = 16;
+
+/// Most messages of a target in work at once.
+pub(super) fn at_once(space: &Space, target: &str) -> usize {
+    if space.decides_only(target) { BRIEF_MAX } else { TARGET_MAX }
+}
 
 /// What is taken and waits to be fetched, shared with those who fetch it.
 #[derive(Clone)]
@@ -104,6 +113,7 @@ pub(super) struct Held {
 
 /// All claims of this process.
 pub(super) struct Claims {
+    space: Arc<Space>,
     taken: HashMap<i64, Claim>,
     /// How many lanes of a target are taken.
     by_target: HashMap<String, usize>,
@@ -124,8 +134,9 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    pub(super) fn new(ready: Ready) -> Self {
+    pub(super) fn new(space: Arc<Space>, ready: Ready) -> Self {
         Self {
+            space,
             taken: HashMap::new(),
             by_target: HashMap::new(),
             epoch: 0,
@@ -188,7 +199,7 @@ impl Claims {
     pub(super) fn may_take(&self, target: &str, now_ms: i64) -> bool {
         self.is_attended
             && self.taken.len() + self.fresh.len() < READY_MAX
-            && self.in_flight(target) < TARGET_MAX
+            && self.in_flight(target) < at_once(&self.space, target)
             && now_ms < self.ready.lock().quiet_until_ms
     }
 

@@ -25,7 +25,7 @@ pub(super) fn open(file: Option<&Path>, is_reader: bool) -> Result<Connection, F
     let settings = if is_reader {
         "PRAGMA query_only = ON; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;"
     } else {
-        "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;
+        "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -32000;
          PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;"
     };
     connection.execute_batch(settings).map_err(|error| fault(&error))?;

@@ -22,7 +22,7 @@ mod writer;
 
 use callboard::ports::{
     BoxFuture, Commit, CommitError, Committed, Delivery, Entropy, Fate, LogPart, OnceKey, Operations, Read, Records,
-    Retention, Seen, Settle,
+    Retention, Seen, Settle, TARGET_MAX,
 };
 use callboard::{Fault, Rows, Space, Tenant};
 use reader::Readers;
@@ -50,6 +50,7 @@ pub struct Sqlite {
 }
 
 struct Open {
+    space: Arc<Space>,
     writer: Writer,
     readers: Option<Readers>,
 }
@@ -127,7 +128,8 @@ impl Records for Sqlite {
                     Some(file) => Some(Readers::start(file, options.readers.max(1))?),
                     None => None,
                 };
-                Ok(Open { writer: Writer::start(connection, for_writer, entropy, changed, synchronous), readers })
+                let writer = Writer::start(connection, for_writer, entropy, changed, synchronous);
+                Ok(Open { space, writer, readers })
             };
             let open = tokio::task::spawn_blocking(opening).await.map_err(|error| Fault::bug(error.to_string()))??;
             self.open.set(open).map_err(|_| Fault::bug("the records were opened twice"))
@@ -152,6 +154,10 @@ impl Records for Sqlite {
     fn seen<'a>(&'a self, key: &'a OnceKey, since_ms: i64) -> BoxFuture<'a, Result<Option<Seen>, Fault>> {
         let key = key.clone();
         Box::pin(self.read(move |open| once::seen(open, &key, since_ms).map_err(|error| connection::fault(&error))))
+    }
+
+    fn at_once(&self, target: &str) -> usize {
+        self.open.get().map_or(TARGET_MAX, |open| claims::at_once(&open.space, target))
     }
 
     fn claim<'a>(
