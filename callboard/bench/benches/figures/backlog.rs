@@ -7,7 +7,6 @@ use callboard::{Effects, Empty, Env, Fault, Host, Kind, Msg, Reply, Service, Str
 use callboard_engines::delivery;
 use serde_json::json;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 5;
@@ -22,8 +21,6 @@ struct Shape {
     messages: usize,
     lanes: usize,
 }
-
-static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 fn service() -> Service {
     Service::new("backlog").on(Kind::Put, "/lanes", fill, Who::Anyone, Stranger::Denied).on(
@@ -44,7 +41,6 @@ async fn fill(_: Env, msg: Msg<(usize, usize)>) -> Result<Reply, Fault> {
 }
 
 async fn take(_: Env, _: Msg<Empty>) -> Result<Reply, Fault> {
-    TAKEN.fetch_add(1, Ordering::Relaxed);
     Ok(Reply::nothing())
 }
 
@@ -92,17 +88,17 @@ async fn queue(host: &Host, shape: Shape) -> Result<(), String> {
     Ok(())
 }
 
-/// Deliveries a second, until so many are taken or the round is over.
+/// Deliveries a second, until so many are settled or the round is over: what has only begun does not count.
 async fn rate(host: &Host, most: u64) -> f64 {
-    let (start, before) = (Instant::now(), TAKEN.load(Ordering::Relaxed));
-    let taken = || TAKEN.load(Ordering::Relaxed) - before;
+    let (start, before) = (Instant::now(), host.commits());
+    let settled = || host.commits() - before;
     let mut time = ROUND;
     let mut count = 0;
     let stop = async {
-        while start.elapsed() < ROUND && taken() < most {
+        while start.elapsed() < ROUND && settled() < most {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        (time, count) = (start.elapsed(), taken());
+        (time, count) = (start.elapsed(), settled());
     };
     delivery::run(host.clone(), stop).await;
     count as f64 / time.as_secs_f64()
