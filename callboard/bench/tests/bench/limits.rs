@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 
+/// Long enough to write what a step did, on a busy machine.
+const TIMEOUT_MS: u64 = 500;
 const TWICE: Retry = Retry { attempts: 2, base_ms: 1_000, cap_ms: 1_000 };
 
 /// A parcel that is packed and sent; how often it was packed, unpacked and called back.
@@ -82,7 +84,7 @@ async fn an_attempt_that_takes_too_long_is_made_again() {
         let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
         async move { if is_first { std::future::pending().await } else { Ok(Reply::nothing()) } }
     };
-    let bench = parcel.bench(send, |flow| flow.timeout_ms(1)).await;
+    let bench = parcel.bench(send, |flow| flow.timeout_ms(TIMEOUT_MS)).await;
     let ended = after_seconds(&bench, 60).await;
     assert_eq!((&ended["run"]["status"], tried.load(Ordering::SeqCst)), (&json!("completed"), 2), "{ended:#}");
     assert_eq!(parcel.counts(), [1, 0, 0]);
@@ -91,7 +93,7 @@ async fn an_attempt_that_takes_too_long_is_made_again() {
 #[tokio::test]
 async fn where_every_attempt_takes_too_long_what_may_have_happened_is_undone() {
     let parcel = Parcel::default();
-    let bench = parcel.bench(std::future::pending, |flow| flow.timeout_ms(1)).await;
+    let bench = parcel.bench(std::future::pending, |flow| flow.timeout_ms(TIMEOUT_MS)).await;
     let ended = after_seconds(&bench, 60).await;
     assert_eq!(ended["run"]["status"], "undone", "{ended:#}");
     assert_eq!(parcel.counts(), [1, 1, 1], "nobody knows whether it was sent, so it is called back");
