@@ -11,7 +11,7 @@ use crate::invocation::{Dependency, Ending, Log, Open, Used};
 use crate::observed::Observed;
 use crate::once::kept;
 use crate::policy::Policy;
-use crate::ports::{Commit, CommitError, Committed, Envelope, Outgoing, Retention, Settle};
+use crate::ports::{Commit, CommitError, Committed, Envelope, Once, Outgoing, Retention, Settle};
 use crate::service::Binding;
 use crate::space::Target;
 use crate::turn;
@@ -73,9 +73,13 @@ impl Inner {
     /// A new id, sorting after every one made before in this process: within a millisecond a counter takes the first
     /// twelve random bits.
     pub(crate) fn id(&self) -> Id {
+        self.id_at(self.ports.clock.now_ms())
+    }
+
+    /// The same, where the time is known.
+    fn id_at(&self, now_ms: i64) -> Id {
         let mut random = [0; 10];
         self.ports.entropy.fill(&mut random);
-        let now_ms = self.ports.clock.now_ms();
         let mut last = self.last_id.lock().unwrap_or_else(PoisonError::into_inner);
         *last = match *last {
             (last_ms, _) if last_ms < now_ms => (now_ms, u16::from_be_bytes([random[0], random[1]]) & 0x7ff),
@@ -156,7 +160,8 @@ impl Host {
 
     /// A message from outside, with a new id and the time.
     pub fn message(&self, kind: Kind, uri: Uri, tenant: Tenant) -> Msg {
-        Msg::new(kind, uri, tenant, self.inner.id(), self.inner.ports.clock.now_ms())
+        let now_ms = self.inner.ports.clock.now_ms();
+        Msg::new(kind, uri, tenant, self.inner.id_at(now_ms), now_ms)
     }
 
     /// Handles a message from outside: handlers, then the function.
@@ -231,13 +236,13 @@ impl Host {
     pub(crate) async fn execute(&self, call: Call<'_>, msg: Msg) -> Result<Answer, Fault> {
         let open = self.begin(&call, &msg);
         let ending = Ending(open.clone());
-        let result = self.carry_out(call, msg, open).await;
+        let result = self.carry_out(&call, &msg, &open).await;
         ending.with(&result);
         result
     }
 
-    async fn carry_out(&self, call: Call<'_>, msg: Msg, open: Arc<Open>) -> Result<Answer, Fault> {
-        let env = Env {
+    async fn carry_out(&self, call: &Call<'_>, msg: &Msg, open: &Arc<Open>) -> Result<Answer, Fault> {
+        let env = || Env {
             inner: self.inner.clone(),
             head: msg.head.clone(),
             service: call.service,
@@ -246,7 +251,9 @@ impl Host {
             open: open.clone(),
         };
         let service = self.inner.space.services[call.service].name;
-        let mut once = self.once(service, call.binding.filter(|_| call.settle.is_none()), &msg);
+        let once = self.once(service, call.binding.filter(|_| call.settle.is_none()), msg);
+        // Boxed, since few messages may come again.
+        let mut once = once.map(Box::new);
         if let Some(once) = &once
             && let Some(answer) = Box::pin(self.answered_before(once, msg.head.id)).await?
         {
@@ -254,12 +261,12 @@ impl Host {
         }
         for _ in 0..=RETRIES_MAX {
             open.again();
-            let mut reply = open.returned(call.function.call(env.clone(), msg.clone()).await)?;
-            let checked = check_reply(&call, &msg.head, &reply).and_then(|()| self.hold(&call, &msg.head, &reply));
+            let mut reply = open.returned(call.function.call(env(), msg.clone()).await)?;
+            let checked = check_reply(call, &msg.head, &reply).and_then(|()| self.hold(call, &msg.head, &reply));
             checked.and_then(|()| open.is_sound()).inspect_err(|_| open.refused(&reply))?;
             // Nobody waits for the answer to a queued message, so there is nobody to refuse.
             let refusal = reply.refusal.take().filter(|_| call.settle.is_none());
-            let Some(mut commit) = self.commit_of(&call, &msg.head, &mut reply, &open)? else {
+            let Some(mut commit) = self.commit_of(call, &msg.head, &mut reply, open)? else {
                 return refusal.map_or_else(|| Ok(answer(msg.head.id, reply, None)), Err);
             };
             open.changed(&commit.effects);
@@ -268,7 +275,7 @@ impl Host {
                 && let Some(once) = &mut once
             {
                 once.answer = kept(&reply);
-                commit.once = Some(once.clone());
+                commit.once = Some(Once::clone(once));
             }
             // Boxed, since most messages change nothing and would only carry the place for it.
             let committing = Box::pin(self.commit_in_turn(commit, call.turn));
@@ -339,9 +346,8 @@ impl Host {
         reply: &mut Reply<Data>,
         open: &Open,
     ) -> Result<Option<Commit>, Fault> {
-        let now_ms = self.inner.ports.clock.now_ms();
-        let version = reply.version.unwrap_or(now_ms);
         if let Some((kind, uri)) = automatic_event(&reply.outcome) {
+            let version = reply.version.unwrap_or_else(|| self.inner.ports.clock.now_ms());
             let data = json!({"uri": uri, "version": version});
             reply.effects.events.push(crate::Emit { kind, uri, data });
         }
@@ -349,6 +355,7 @@ impl Host {
             reply.effects.live.drain(..).for_each(|message| self.inner.ports.live.publish(&head.tenant, message));
             return Ok(None);
         }
+        let now_ms = self.inner.ports.clock.now_ms();
         let effects = reply.effects.clone();
         open.note(Used::Effects(&effects));
         let outbox = self.outbox(call, head, &effects, now_ms, open)?;

@@ -15,11 +15,29 @@ pub const HOPS_MAX: u8 = 16;
 /// Kinds of calls on resources.
 const CALLS: [Kind; 6] = [Kind::Get, Kind::Post, Kind::Put, Kind::Patch, Kind::Delete, Kind::Options];
 
+/// How many kinds of calls there are.
+const CALL_KINDS: usize = 8;
+
+/// The place of a kind of calls; none for events.
+fn call_place(kind: &Kind) -> Option<usize> {
+    match kind {
+        Kind::Get => Some(0),
+        Kind::Post => Some(1),
+        Kind::Put => Some(2),
+        Kind::Patch => Some(3),
+        Kind::Delete => Some(4),
+        Kind::Options => Some(5),
+        Kind::Page => Some(6),
+        Kind::Form => Some(7),
+        Kind::Event(_) => None,
+    }
+}
+
 /// All services of an application.
 pub struct Space {
     /// The services.
     pub services: Vec<Service>,
-    calls: HashMap<Kind, Router<At>>,
+    calls: [Router<At>; CALL_KINDS],
     events: HashMap<Kind, Router<At>>,
     targets: HashMap<String, Target>,
     /// Every function with its rights.
@@ -81,7 +99,7 @@ impl Space {
         }
         let mut space = Self {
             services,
-            calls: HashMap::new(),
+            calls: Default::default(),
             events: HashMap::new(),
             targets: HashMap::new(),
             holders: Holders::default(),
@@ -95,8 +113,11 @@ impl Space {
         for (service, table) in self.services.iter().enumerate() {
             for (binding, row) in table.bindings.iter().enumerate() {
                 let at = At { service, binding };
-                let side = if matches!(row.kind, Kind::Event(_)) { &mut self.events } else { &mut self.calls };
-                side.entry(row.kind.clone()).or_default().insert(&row.pattern, at);
+                let router = match call_place(&row.kind) {
+                    Some(place) => &mut self.calls[place],
+                    None => self.events.entry(row.kind.clone()).or_default(),
+                };
+                router.insert(&row.pattern, at);
                 self.targets.insert(binding_name(table.name, row), Target::Binding(at));
             }
             for (schedule, row) in table.schedules.iter().enumerate() {
@@ -142,7 +163,7 @@ impl Space {
     }
 
     pub(crate) fn find_call(&self, kind: &Kind, uri: &Uri) -> Option<At> {
-        self.calls.get(kind)?.find(uri)
+        self.calls[call_place(kind)?].find(uri)
     }
 
     pub(crate) fn target(&self, name: &str) -> Option<Target> {

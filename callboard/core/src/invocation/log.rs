@@ -20,7 +20,7 @@ pub(crate) struct Log {
 }
 
 struct Ring {
-    kept: VecDeque<Invocation>,
+    kept: VecDeque<Box<Invocation>>,
     next: u64,
 }
 
@@ -44,7 +44,7 @@ impl Log {
     }
 
     /// Keeps what has ended.
-    pub(super) fn keep(&self, mut invocation: Invocation) {
+    pub(super) fn keep(&self, mut invocation: Box<Invocation>) {
         for observer in &self.observers {
             observer.ended(&invocation);
         }
@@ -79,6 +79,6 @@ impl Log {
 
     /// Those that fit, the newest first.
     pub(crate) fn find(&self, fits: impl Fn(&Invocation) -> bool, limit: usize) -> Vec<Invocation> {
-        self.ring().kept.iter().rev().filter(|one| fits(one)).take(limit).cloned().collect()
+        self.ring().kept.iter().rev().map(|one| &**one).filter(|one| fits(one)).take(limit).cloned().collect()
     }
 }

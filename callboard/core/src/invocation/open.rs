@@ -36,7 +36,7 @@ pub(crate) struct Open {
 
 pub(super) struct State {
     /// What will be kept; none when it has ended.
-    invocation: Option<Invocation>,
+    invocation: Option<Box<Invocation>>,
     /// For how many things it waits now, and since when it waits for any.
     waiting: u32,
     since_ns: u64,
@@ -92,7 +92,7 @@ impl Host {
             starts: 0,
             is_asked,
         };
-        let (invocation, reply) = (Some(invocation), None);
+        let (invocation, reply) = (Some(Box::new(invocation)), None);
         let state = Mutex::new(State { invocation, waiting: 0, since_ns: 0, reply, events: 0, wrong: None });
         let capture = inner.invocations.capture.as_ref().filter(|_| mode.is_recording());
         let certainly = capture.and_then(|capture| capture.certainly(is_asked));
