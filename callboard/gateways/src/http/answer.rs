@@ -51,15 +51,24 @@ impl Ask<'_> {
     }
 }
 
-/// The response to an answer whose body is in memory.
+/// The response to an answer whose body is in memory, compressed where that is worth it.
 ///
 /// # Errors
 /// A bug fault where a function set a header or cookie that HTTP cannot carry.
 pub(crate) async fn render(ask: &Ask<'_>, answer: Answer) -> Result<Response<Body>, Fault> {
+    let response = render_plain(ask, answer)?;
+    match compression::is_worth(&response) {
+        true => Ok(Box::pin(compression::compress(&ask.parts.headers, response)).await),
+        false => Ok(response),
+    }
+}
+
+fn render_plain(ask: &Ask<'_>, answer: Answer) -> Result<Response<Body>, Fault> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::from_u16(answer.status()).expect("an answer has a status");
-    response.headers_mut().reserve(14);
-    let is_compressible = put_headers(ask, &answer, response.headers_mut())?;
+    // Most answers have no more; the map takes room in powers of two.
+    response.headers_mut().reserve(12);
+    put_headers(ask, &answer, response.headers_mut())?;
     if is_known(ask, &answer) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
@@ -75,11 +84,7 @@ pub(crate) async fn render(ask: &Ask<'_>, answer: Answer) -> Result<Response<Bod
         to.insert(CONTENT_LENGTH, bytes.len().into());
         return Ok(response);
     }
-    let is_long = bytes.len() >= compression::BYTES_MIN;
     *response.body_mut() = Body::full(bytes);
-    if is_compressible && is_long && compression::is_text(&media_type) {
-        return Ok(Box::pin(compression::compress(&ask.parts.headers, response)).await);
-    }
     Ok(response)
 }
 
@@ -98,8 +103,8 @@ fn send_pieces(
     Ok(response)
 }
 
-/// Sets everything but what belongs to the body. Says whether the body may be compressed.
-pub(crate) fn put_headers(ask: &Ask<'_>, answer: &Answer, to: &mut HeaderMap) -> Result<bool, Fault> {
+/// Sets everything but what belongs to the body.
+pub(crate) fn put_headers(ask: &Ask<'_>, answer: &Answer, to: &mut HeaderMap) -> Result<(), Fault> {
     let is_page = matches!(&answer.body, AnswerBody::Bytes { media_type, .. } | AnswerBody::Pieces { media_type, .. } if media_type.starts_with("text/html"));
     if is_page || ask.surface != Surface::Page {
         ask.secure(to);
@@ -111,14 +116,12 @@ pub(crate) fn put_headers(ask: &Ask<'_>, answer: &Answer, to: &mut HeaderMap) ->
         to.insert(VARY, HeaderValue::from_static("cookie"));
     }
     put_id(to, answer.id);
-    let mut is_compressible = true;
     for (name, value) in &answer.headers {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| Fault::bug(format!("a function sets the header `{name}`, which is none")))?;
         if name == CACHE_CONTROL && !may_cache_as(ask, answer, value) {
             continue;
         }
-        is_compressible &= name != "content-encoding";
         to.insert(name, value_of(value)?);
     }
     if let Some(version) = answer.version {
@@ -136,7 +139,7 @@ pub(crate) fn put_headers(ask: &Ask<'_>, answer: &Answer, to: &mut HeaderMap) ->
     for cookie in &answer.cookies {
         to.append(SET_COOKIE, set_cookie(cookie, ask.place)?);
     }
-    Ok(is_compressible)
+    Ok(())
 }
 
 /// The id by which this answer is found in the logs.

@@ -33,6 +33,14 @@ impl Body {
         }
     }
 
+    /// How many bytes are in memory; none where it comes piece by piece.
+    pub(crate) fn memory_bytes(&self) -> Option<usize> {
+        match &self.0 {
+            Kind::Memory(bytes) => Some(bytes.as_ref().map_or(0, Bytes::len)),
+            Kind::Stream(_) => None,
+        }
+    }
+
     pub(crate) fn stream(body: axum::body::Body) -> Self {
         Self(Kind::Stream(body))
     }

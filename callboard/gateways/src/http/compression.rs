@@ -1,22 +1,29 @@
 //! Compression of text, only where the client wants it and there is enough of it. Media and event streams stay as they are.
 
 use super::body::Body;
-use hyper::header::{ACCEPT_ENCODING, HeaderValue, VARY};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{HeaderMap, Request, Response};
 use std::convert::Infallible;
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::Compression;
 
 /// Less than this is not worth it.
-pub(crate) const BYTES_MIN: usize = 1024;
+const BYTES_MIN: usize = 1024;
 
 /// Whether a media type compresses well.
-pub(crate) fn is_text(media_type: &str) -> bool {
+fn is_text(media_type: &str) -> bool {
     let plain = media_type.split(';').next().unwrap_or_default().trim();
     plain.starts_with("text/")
         || matches!(plain, "application/json" | "application/javascript" | "application/xml" | "image/svg+xml")
         || plain.ends_with("+json")
         || plain.ends_with("+xml")
+}
+
+/// Whether a response is worth it: enough of a text that is in memory and that its function did not encode itself.
+pub(crate) fn is_worth(response: &Response<Body>) -> bool {
+    let is_long = response.body().memory_bytes().is_some_and(|bytes| bytes >= BYTES_MIN);
+    let media_type = || response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    is_long && media_type().is_some_and(is_text) && !response.headers().contains_key(CONTENT_ENCODING)
 }
 
 /// Compresses a response as its request accepts.

@@ -12,6 +12,7 @@ use super::tenants::TenantCache;
 use super::uploads::Places;
 use super::{blob, headers, log, redirect};
 use crate::intake::{Lines, is_opaque};
+use bytes::Bytes;
 use callboard::{Answer, AnswerBody, BlobRef, Data, Fault, Host, Kind, Msg, Tenant, Uri};
 use futures_util::FutureExt;
 use hyper::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION};
@@ -41,6 +42,26 @@ pub(crate) struct Gateway {
     pub(crate) stop: CancellationToken,
 }
 
+/// What a request brings and a message takes.
+struct Sent {
+    credential: Credential,
+    body: Received,
+}
+
+impl Sent {
+    /// Fills in what the request says about the message, with what proves who acts.
+    fn fill(&mut self, msg: &mut Msg, ask: &Ask<'_>) {
+        let credential = std::mem::replace(&mut self.credential, Credential::None);
+        let head = msg.head_mut();
+        message::fill(head, ask.parts, ask.place, credential, ask.outside.answer_timeout_ms);
+        head.address = Some(ask.outside.address);
+    }
+
+    fn take_body(&mut self) -> Received {
+        std::mem::replace(&mut self.body, Received::Whole(Bytes::new()))
+    }
+}
+
 impl Gateway {
     pub(crate) fn new(host: Host, options: HttpOptions) -> Self {
         let stop = CancellationToken::new();
@@ -66,24 +87,16 @@ impl Gateway {
         }
     }
 
-    /// Answers a request.
-    pub(crate) async fn handle(self: &Arc<Self>, peer: IpAddr, request: Request<Received>) -> Response<Body> {
-        let started = Instant::now();
-        let (parts, body) = request.into_parts();
-        let (response, tenant) = match self.options.assets.answer(&parts) {
-            Some(response) => (response, None),
-            None => {
-                let timeout_ms = self.options.limits.answer_timeout_ms;
-                let outside = Outside::read(&parts, peer, &self.options.proxies, timeout_ms);
-                self.enter(peer, outside, &parts, body).await
-            }
-        };
-        log::write(&parts, tenant.as_ref(), &response, started, self.options.limits.slow_ms);
-        response
+    /// Where a request arrived that came over a connection from this address.
+    ///
+    /// # Errors
+    /// `host.wrong`.
+    pub(crate) fn outside<B>(&self, peer: IpAddr, request: &Request<B>) -> Result<Outside, Fault> {
+        Outside::read(request, peer, &self.options.proxies, self.options.limits.answer_timeout_ms)
     }
 
-    /// Answers a request of which somebody trusted said where it arrived.
-    pub(crate) async fn handle_from(
+    /// Answers a request that arrived there.
+    pub(crate) async fn handle(
         self: &Arc<Self>,
         outside: Result<Outside, Fault>,
         request: Request<Received>,
@@ -92,10 +105,7 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let (response, tenant) = match self.options.assets.answer(&parts) {
             Some(response) => (response, None),
-            None => {
-                let peer = outside.as_ref().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |outside| outside.address);
-                self.enter(peer, outside, &parts, body).await
-            }
+            None => self.enter(&outside, &parts, body).await,
         };
         log::write(&parts, tenant.as_ref(), &response, started, self.options.limits.slow_ms);
         response
@@ -105,51 +115,40 @@ impl Gateway {
     /// the place for it.
     async fn enter(
         self: &Arc<Self>,
-        peer: IpAddr,
-        outside: Result<Outside, Fault>,
+        outside: &Result<Outside, Fault>,
         parts: &Parts,
         body: Received,
     ) -> (Response<Body>, Option<Tenant>) {
-        let found = match outside {
-            Ok(outside) => {
-                let path = parts.uri.path();
-                let place = Place::find(&self.host, &self.options.tenants, &self.tenants, &outside, path).await;
-                place.map_err(|fault| (fault, Some(outside.clone()))).map(|(place, path)| (outside, place, path))
-            }
-            Err(fault) => Err((fault, None)),
+        let outside = match outside {
+            Ok(outside) => outside,
+            Err(fault) => return (Box::pin(self.refuse_outside(parts, None, fault.clone())).await, None),
         };
-        match found {
-            Ok((outside, place, path)) => {
-                let credential = Credential::read(&parts.headers, &place);
-                let surface = self.side(path);
-                let is_anonymous = credential.is_none();
-                let resources = self.options.resources();
-                let ask = Ask { parts, outside: &outside, place: &place, surface, path, resources, is_anonymous };
-                let response = match surface {
-                    Surface::Media => {
-                        let id = self.host.message(Kind::Get, Uri::root(), place.tenant.clone()).id;
-                        Box::pin(self.deliver(&ask, id)).await
-                    }
-                    Surface::Resource => self.resource(&ask, credential, body).await,
-                    Surface::Page => self.page(&ask, credential, body).await,
-                };
-                (response, Some(place.tenant))
+        let found = Place::find(&self.host, &self.options.tenants, &self.tenants, outside, parts.uri.path()).await;
+        let (place, path) = match found {
+            Ok(found) => found,
+            Err(fault) => return (Box::pin(self.refuse_outside(parts, Some(outside), fault)).await, None),
+        };
+        let mut sent = Sent { credential: Credential::read(&parts.headers, &place), body };
+        let surface = self.side(path);
+        let is_anonymous = sent.credential.is_none();
+        let resources = self.options.resources();
+        let ask = Ask { parts, outside, place: &place, surface, path, resources, is_anonymous };
+        let response = match surface {
+            Surface::Media => {
+                let id = self.host.message(Kind::Get, Uri::root(), place.tenant.clone()).id;
+                Box::pin(self.deliver(&ask, id)).await
             }
-            Err((fault, outside)) => (Box::pin(self.refuse_outside(parts, peer, outside, fault)).await, None),
-        }
+            Surface::Resource => self.resource(&ask, &mut sent).await,
+            Surface::Page => self.page(&ask, &mut sent).await,
+        };
+        (response, Some(place.tenant))
     }
 
     /// A fault before any tenant was found: said by the default tenant, where there is one.
-    async fn refuse_outside(
-        &self,
-        parts: &Parts,
-        peer: IpAddr,
-        outside: Option<Outside>,
-        fault: Fault,
-    ) -> Response<Body> {
+    async fn refuse_outside(&self, parts: &Parts, outside: Option<&Outside>, fault: Fault) -> Response<Body> {
         let timeout_ms = self.options.limits.answer_timeout_ms;
-        let nowhere = || Outside::new(String::new(), false, peer, timeout_ms);
-        let outside = outside.unwrap_or_else(nowhere);
+        let nowhere = || Outside::new(String::new(), false, Ipv4Addr::UNSPECIFIED.into(), timeout_ms);
+        let outside = outside.cloned().unwrap_or_else(nowhere);
         let tenant = match &self.options.tenants {
             Tenants::Only(tenant) | Tenants::Resolved { default: Some(tenant), .. } => tenant.clone(),
             Tenants::Resolved { default: None, .. } => Tenant::new("platform"),
@@ -180,34 +179,37 @@ impl Gateway {
         }
     }
 
-    async fn resource(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Received) -> Response<Body> {
+    async fn resource(self: &Arc<Self>, ask: &Ask<'_>, sent: &mut Sent) -> Response<Body> {
         let path = match self.options.has_only_resources {
             true => ask.path,
             false => ask.path.strip_prefix("/api").filter(|path| !path.is_empty()).unwrap_or("/"),
         };
-        let tenant = ask.place.tenant.clone();
         if let Some(wanted) = events::wanted(ask, path) {
-            let mut msg = self.host.message(Kind::Get, Uri::root(), tenant);
-            let id = msg.id;
-            let result = match wanted {
-                Ok((uri, is_subtree)) => {
-                    msg.head_mut().uri = uri;
-                    message::fill(msg.head_mut(), ask.parts, ask.place, credential, ask.outside.answer_timeout_ms);
-                    msg.head_mut().address = Some(ask.outside.address);
-                    Box::pin(self.listen(ask, msg, is_subtree)).await
-                }
-                Err(fault) => Err(fault),
-            };
-            return match result {
-                Ok(response) => response,
-                Err(fault) => Box::pin(self.refuse(ask, id, fault)).await,
-            };
+            return Box::pin(self.stream(ask, wanted, sent)).await;
         }
         let kind = message::resource_kind(&ask.parts.method);
-        self.call(ask, kind, path, credential, body).await
+        self.call(ask, kind, path, sent).await
     }
 
-    async fn page(self: &Arc<Self>, ask: &Ask<'_>, credential: Credential, body: Received) -> Response<Body> {
+    /// An event stream, on a URI and whether also below it.
+    async fn stream(&self, ask: &Ask<'_>, wanted: Result<(Uri, bool), Fault>, sent: &mut Sent) -> Response<Body> {
+        let mut msg = self.host.message(Kind::Get, Uri::root(), ask.place.tenant.clone());
+        let id = msg.id;
+        let result = match wanted {
+            Ok((uri, is_subtree)) => {
+                msg.head_mut().uri = uri;
+                sent.fill(&mut msg, ask);
+                self.listen(ask, msg, is_subtree).await
+            }
+            Err(fault) => Err(fault),
+        };
+        match result {
+            Ok(response) => response,
+            Err(fault) => self.refuse(ask, id, fault).await,
+        }
+    }
+
+    async fn page(self: &Arc<Self>, ask: &Ask<'_>, sent: &mut Sent) -> Response<Body> {
         if let Some(response) = without_last_slash(ask) {
             return response;
         }
@@ -218,17 +220,10 @@ impl Gateway {
             return Box::pin(self.refuse(ask, id, Fault::not_found("no_such_uri", "there is nothing here"))).await;
         }
         let kind = message::page_kind(&ask.parts.method);
-        self.call(ask, kind, ask.path, credential, body).await
+        self.call(ask, kind, ask.path, sent).await
     }
 
-    async fn call(
-        self: &Arc<Self>,
-        ask: &Ask<'_>,
-        kind: Option<Kind>,
-        path: &str,
-        credential: Credential,
-        body: Received,
-    ) -> Response<Body> {
+    async fn call(self: &Arc<Self>, ask: &Ask<'_>, kind: Option<Kind>, path: &str, sent: &mut Sent) -> Response<Body> {
         let tenant = ask.place.tenant.clone();
         let uri = Uri::from_encoded(path).map_err(Fault::from);
         let (uri, wrong) = match uri {
@@ -240,7 +235,7 @@ impl Gateway {
         let result = match (wrong, kind) {
             (Some(fault), _) => Err(fault),
             (None, None) => Err(self.wrong_method(&msg, ask)),
-            (None, Some(_)) => self.dispatch(ask, msg, credential, body).await,
+            (None, Some(_)) => self.dispatch(ask, msg, sent).await,
         };
         match result {
             Ok(response) => response,
@@ -248,20 +243,13 @@ impl Gateway {
         }
     }
 
-    async fn dispatch(
-        self: &Arc<Self>,
-        ask: &Ask<'_>,
-        mut msg: Msg,
-        credential: Credential,
-        body: Received,
-    ) -> Result<Response<Body>, Fault> {
+    async fn dispatch(self: &Arc<Self>, ask: &Ask<'_>, mut msg: Msg, sent: &mut Sent) -> Result<Response<Body>, Fault> {
         let (limits, timeout_ms) = (&self.options.limits, ask.outside.answer_timeout_ms);
         let is_safe = msg.kind.is_safe();
         if !is_safe {
-            message::check_same_origin(&ask.parts.headers, &credential, ask.outside)?;
+            message::check_same_origin(&ask.parts.headers, &sent.credential, ask.outside)?;
         }
-        message::fill(msg.head_mut(), ask.parts, ask.place, credential, ask.outside.answer_timeout_ms);
-        msg.head_mut().address = Some(ask.outside.address);
+        sent.fill(&mut msg, ask);
         let found = self.host.space().binding_for(&msg.kind, &msg.uri);
         if found.is_some_and(|(service, _)| !self.options.answers(service.name)) {
             return Err(Fault::not_found("no_such_uri", format!("there is nothing at {}", msg.uri)));
@@ -278,11 +266,11 @@ impl Gateway {
             let again = msg.clone();
             let answer = self.bounded(timeout_ms, self.host.dispatch(msg)).await?;
             return match answer.body {
-                AnswerBody::Intake(intake) => Box::pin(self.take_in(ask, again, intake.then, body)).await,
+                AnswerBody::Intake(intake) => Box::pin(self.take_in(ask, again, intake.then, sent.take_body())).await,
                 _ => self.respond(ask, answer).await,
             };
         }
-        let bytes = body::read(body, body_bytes_max, limits.body_timeout_ms).await?;
+        let bytes = body::read(sent.take_body(), body_bytes_max, limits.body_timeout_ms).await?;
         msg.data = Data { media_type, bytes };
         let answer = self.bounded(timeout_ms, self.host.dispatch(msg)).await?;
         self.respond(ask, answer).await

@@ -3,8 +3,8 @@
 use super::options::Tenants;
 use super::tenants::TenantCache;
 use callboard::{Fault, Host, Tenant};
+use hyper::Request;
 use hyper::header::HOST;
-use hyper::http::request::Parts;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Where a request arrived.
@@ -44,17 +44,26 @@ impl Outside {
     ///
     /// # Errors
     /// `host.wrong`.
-    pub(crate) fn read(parts: &Parts, peer: IpAddr, proxies: &[IpAddr], answer_timeout_ms: u64) -> Result<Self, Fault> {
+    pub(crate) fn read<B>(
+        request: &Request<B>,
+        peer: IpAddr,
+        proxies: &[IpAddr],
+        answer_timeout_ms: u64,
+    ) -> Result<Self, Fault> {
+        let headers = request.headers();
         let is_proxy = !proxies.is_empty() && proxies.contains(&peer);
-        let forwarded = |name: &str| parts.headers.get(name).filter(|_| is_proxy).and_then(|value| value.to_str().ok());
-        let mut hosts = parts.headers.get_all(HOST).iter();
+        let forwarded = |name: &str| match is_proxy {
+            true => headers.get(name).and_then(|value| value.to_str().ok()),
+            false => None,
+        };
+        let mut hosts = headers.get_all(HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) => host.to_str().ok().filter(|host| is_host(host)),
             _ => None,
         };
         let host = host.ok_or_else(invalid)?;
         // A target with a host of its own would let a cache in front of us store one host's page under another's name.
-        if parts.uri.authority().is_some_and(|target| !target.as_str().eq_ignore_ascii_case(host)) {
+        if request.uri().authority().is_some_and(|target| !target.as_str().eq_ignore_ascii_case(host)) {
             return Err(invalid());
         }
         let host = forwarded("x-forwarded-host").filter(|host| is_host(host)).unwrap_or(host);
@@ -63,15 +72,17 @@ impl Outside {
         origin.push_str(if is_https { "https://" } else { "http://" });
         origin.push_str(host);
         origin.make_ascii_lowercase();
-        let chain = forwarded("x-forwarded-for").unwrap_or_default();
-        let mut hops = chain.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
-        let address = hops.find(|hop| !proxies.contains(hop)).unwrap_or(peer);
-        Ok(Self::new(origin, is_https, address, answer_timeout_ms))
+        let address = forwarded("x-forwarded-for").and_then(|chain| {
+            let mut hops = chain.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
+            hops.find(|hop| !proxies.contains(hop))
+        });
+        Ok(Self::new(origin, is_https, address.unwrap_or(peer), answer_timeout_ms))
     }
 
     /// The host's name without its port.
     fn name(&self) -> &str {
-        let host = self.origin.split_once("://").map_or("", |(_, host)| host);
+        let scheme = if self.is_https { "https://" } else { "http://" };
+        let host = self.origin.strip_prefix(scheme).unwrap_or_default();
         match host.strip_prefix('[') {
             Some(rest) => rest.split(']').next().unwrap_or_default(),
             None => host.split(':').next().unwrap_or_default(),
@@ -168,8 +179,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (parts, ()) = request.body(()).unwrap().into_parts();
-        Outside::read(&parts, [127, 0, 0, 1].into(), proxies, 1000).map_err(|fault| fault.code)
+        let request = request.body(()).unwrap();
+        Outside::read(&request, [127, 0, 0, 1].into(), proxies, 1000).map_err(|fault| fault.code)
     }
 
     const FORWARDED: [(&str, &str); 4] = [

@@ -85,7 +85,10 @@ async fn connect(
     let limits = gateway.options.limits;
     let service = service_fn(move |request| {
         let gateway = gateway.clone();
-        async move { Ok::<_, Infallible>(gateway.handle(address, request.map(Received::Coming)).await) }
+        async move {
+            let outside = gateway.outside(address, &request);
+            Ok::<_, Infallible>(gateway.handle(outside, request.map(Received::Coming)).await)
+        }
     });
     let stream = Stalling::new(stream, Duration::from_millis(limits.stall_timeout_ms));
     let mut connection = pin!(builder(&limits).serve_connection(TokioIo::new(stream), service));

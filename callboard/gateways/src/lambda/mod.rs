@@ -116,7 +116,7 @@ impl Lambda {
         let timeout_ms = outside.as_ref().map_or(0, |outside| outside.answer_timeout_ms);
         let target = request.uri().to_string();
         let is_media = request.method().is_safe() && request.uri().path().contains("/media/");
-        let response = self.gateway.handle_from(outside, request).await;
+        let response = self.gateway.handle(outside, request).await;
         let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
         let response = match collect(response, timeout_ms).await {
             Ok(response) => response,
