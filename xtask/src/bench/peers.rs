@@ -95,12 +95,15 @@ pub(crate) fn cargo_lambda(site: &Site, python: &Path) -> Result<(PathBuf, Peer)
     fs::write(folder.join("Cargo.toml"), MANIFEST).map_err(failed)?;
     fs::write(folder.join("src/main.rs"), ECHO).map_err(failed)?;
     let build = "cargo build --release --quiet";
-    process::run(&mut process::command_line(build, &folder), &Output::Logged(folder.join("build.log")))?;
+    let mut build = process::command_line(build, &folder);
+    // Both builds go below the folder, wherever ours go.
+    build.env_remove("CARGO_TARGET_DIR");
+    process::run(&mut build, &Output::Logged(folder.join("build.log")))?;
     let address = free_address()?;
     let program = python.with_file_name("cargo-lambda");
     let mut command = process::command(&program, &folder);
     command.args(["lambda", "watch", "--release", "--ignore-changes", "--invoke-address", "127.0.0.1"]);
-    command.args(["--invoke-port", &address.port().to_string()]);
+    command.args(["--invoke-port", &address.port().to_string()]).env_remove("CARGO_TARGET_DIR");
     let peer = start(&mut command, address)?;
     Ok((folder.join("target/release/echo"), peer))
 }
