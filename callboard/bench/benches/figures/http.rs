@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 const PATH: &str = "/api/hello";
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Names where workerd answers.
 const WORKERD: &str = "FIGURES_WORKERD";
 
@@ -39,7 +39,7 @@ pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
     let (ours, peer, ratio) = middle(times);
     let (our_rate, its_rate, _) = middle(rates);
     let time = |seconds: f64| micros(Duration::from_secs_f64(seconds));
-    let note = format!("{our_rate:.0} requests a second, beside {its_rate:.0}; wrk with 1 thread, 32 connections");
+    let note = format!("{our_rate:.0} requests a second, beside {its_rate:.0}; {}", load::SHAPE);
     let figure = Figure::plain(work, time(ours)).beside(time(peer), ratio);
     Ok(vec![figure.goal("≤ 2.0×", ratio <= 2.0).note(note), requests(beside_workerd)])
 }
@@ -65,7 +65,7 @@ fn requests(rounds: Vec<(f64, f64)>) -> Figure {
     Figure::plain(work, format!("{ours:.0}"))
         .beside(format!("{its:.0}"), ratio)
         .goal("≥ 4×", ratio >= 4.0)
-        .note("beside a worker of JavaScript in workerd; wrk with 1 thread, 32 connections")
+        .note(format!("beside a worker of JavaScript in workerd; {}", load::SHAPE))
 }
 
 /// Seconds of CPU that a request costs the server, and how many requests it answers a second.

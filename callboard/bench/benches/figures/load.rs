@@ -44,7 +44,11 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(String, Vec<u8>), 
     Ok((head.lines().next().unwrap_or_default().to_owned(), body))
 }
 
-/// One thread with 32 connections for so many seconds, each asking by `GET`.
+/// How servers are asked: by so many that none of their threads waits, and by one thread, so that the other core is the server's.
+pub(crate) const SHAPE: &str = "wrk with 1 thread, 64 connections";
+const ARGUMENTS: [&str; 2] = ["-t1", "-c64"];
+
+/// Load of this shape for so many seconds, each connection asking by `GET`.
 ///
 /// # Errors
 /// When `wrk` fails or a request was not answered well.
@@ -65,7 +69,7 @@ pub(crate) fn post(wrk: &Path, folder: &Path, address: SocketAddr, path: &str, t
 
 fn run_with(wrk: &Path, args: &[&OsStr], address: SocketAddr, path: &str, time_s: u32) -> Result<Load, String> {
     let url = format!("http://{address}{path}");
-    let output = Command::new(wrk).args(["-t1", "-c32", &format!("-d{time_s}s")]).args(args).arg(&url).output();
+    let output = Command::new(wrk).args(ARGUMENTS).arg(format!("-d{time_s}s")).args(args).arg(&url).output();
     let output = output.map_err(|error| format!("cannot start wrk: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     if text.contains("Non-2xx") || text.contains("Socket errors") {

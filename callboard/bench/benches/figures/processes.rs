@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// A Python with `awslambdaric`.
 const PYTHON: &str = "FIGURES_PYTHON";
@@ -21,6 +22,10 @@ const WATCH_PATH: &str = "/2015-03-31/functions/echo/invocations";
 const ROUNDS: usize = 3;
 const CALLS: usize = 1_000;
 const COLD: usize = 15;
+/// Processes that a function has at most, unless it says otherwise.
+const PROCESSES: usize = 4;
+/// How long the client is alone.
+const ALONE_S: u64 = 3;
 const CODE: &str = "def handler(event, context):\n    return event\n";
 
 pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
@@ -37,7 +42,7 @@ pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
         }
         None => figures.push(Figure::skipped("functions of Python", format!("`{PYTHON}` names none"))),
     }
-    figures.push(runtime.block_on(rust(data))?);
+    figures.extend(runtime.block_on(rust(data))?);
     Ok(figures)
 }
 
@@ -114,12 +119,12 @@ async fn cold(data: &Path, python: &str) -> Result<Figure, String> {
         .note("beside the interpreter alone that imports the client; in its sandbox, through the pipeline"))
 }
 
-async fn rust(data: &Path) -> Result<Figure, String> {
+async fn rust(data: &Path) -> Result<Vec<Figure>, String> {
     let work = "warm function of Rust over HTTP, requests a second";
     let (Ok(program), Ok(watch)) = (std::env::var(PROGRAM), std::env::var(WATCH)) else {
-        return Ok(Figure::skipped(work, format!("`{PROGRAM}` and `{WATCH}` name none")));
+        return Ok(vec![Figure::skipped(work, format!("`{PROGRAM}` and `{WATCH}` name none"))]);
     };
-    let Some(wrk) = load::find("wrk") else { return Ok(Figure::skipped(work, load::missing("wrk"))) };
+    let Some(wrk) = load::find("wrk") else { return Ok(vec![Figure::skipped(work, load::missing("wrk"))]) };
     let watch: SocketAddr = watch.parse().map_err(|_| format!("`{WATCH}` is no address"))?;
     let folder = records::folder(data)?;
     let (host, _functions) = application(folder.path(), &[&program]).await?;
@@ -136,7 +141,31 @@ async fn rust(data: &Path) -> Result<Figure, String> {
     let rounds = rounds.await.map_err(|error| error.to_string())??;
     let (ours, theirs, ratio) = middle(rounds);
     let figure = Figure::plain(work, format!("{ours:.0}")).beside(format!("{theirs:.0}"), ratio);
-    Ok(figure
+    let figure = figure
         .goal("≥ 5×", ratio >= 5.0)
-        .note("beside `cargo lambda watch` with the same function; wrk with 1 thread, 32 connections"))
+        .note(format!("beside `cargo lambda watch` with the same function; {}", load::SHAPE));
+    let floor = clients_alone(&program, folder.path()).await?;
+    let alone = Figure::plain("its client alone, invocations a second", format!("{floor:.0}"))
+        .beside(format!("{theirs:.0}"), floor / theirs)
+        .note(
+            "as many processes, unconfined, at a server in Rust that only hands out and takes; what no host can exceed",
+        );
+    Ok(vec![figure, alone])
+}
+
+/// What the function's own client can do on this machine: as many processes as ours has at most, at the least that a server can be.
+async fn clients_alone(program: &str, folder: &Path) -> Result<f64, String> {
+    let mut clients = JoinSet::new();
+    for _ in 0..PROCESSES {
+        let mut client = stub::Stub::start(program, &[], folder).await?;
+        clients.spawn(async move {
+            let (start, mut count) = (Instant::now(), 0_u32);
+            while start.elapsed() < Duration::from_secs(ALONE_S) {
+                client.call().await?;
+                count += 1;
+            }
+            Ok::<_, String>(f64::from(count) / start.elapsed().as_secs_f64())
+        });
+    }
+    clients.join_all().await.into_iter().sum()
 }

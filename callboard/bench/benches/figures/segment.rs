@@ -51,7 +51,7 @@ pub(crate) fn measure(data: &Path) -> Result<Vec<Figure>, String> {
     }
     let (ours, peer, ratio) = middle(rates);
     let figure = Figure::plain(work, format!("{ours:.0} MB/s")).beside(format!("{peer:.0} MB/s"), ratio);
-    let note = "wrk with 1 thread, 32 connections; nginx with sendfile and a worker for each core";
+    let note = format!("{}; nginx with sendfile and a worker for each core", load::SHAPE);
     Ok(vec![figure.goal("≥ 0.8×", ratio >= 0.8).note(note)])
 }
 
