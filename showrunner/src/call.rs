@@ -72,6 +72,14 @@ async fn check_channel(app: &App, tenant: &Tenant, called: &Uri) -> Result<(), F
     if path == "/tenants" || path.starts_with("/tenants/") || path.starts_with("/-/") {
         return Ok(());
     }
+    check_is_there(app, tenant).await
+}
+
+/// Whether somebody made a channel, as far as this process can know.
+///
+/// # Errors
+/// `tenant.unknown`, and the fault of the records.
+pub(crate) async fn check_is_there(app: &App, tenant: &Tenant) -> Result<(), Fault> {
     let show = uri!("/tenants/{tenant}")?;
     match operate(app, tenant.as_str(), Kind::Get, show.as_str(), Data::EMPTY).await {
         Err(fault) if fault.code == "tenant.unknown" => {

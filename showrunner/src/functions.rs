@@ -138,7 +138,7 @@ async fn serve(
     tokio::spawn(up::export(app.exporter.clone(), wait(stopped.clone())));
     tokio::spawn(http::serve(app.host.clone(), options, listener, wait(stopped.clone())));
     tokio::spawn(socket::serve(app.host.clone(), app.folder.join(up::SOCKET), wait(stopped.clone())));
-    up::serve_invokes(settings, &app.host, functions.tails.clone()).await
+    up::serve_invokes(settings, app, functions.tails.clone()).await
 }
 
 fn greet(functions: &Functions, service: &Service, url: &str) {

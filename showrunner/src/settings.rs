@@ -49,7 +49,8 @@ const OWN: &[Own] = &[
     Own {
         name: "invoke_keys",
         default: "",
-        meaning: "keys of who invokes functions, `ID:SECRET`, separated by commas",
+        meaning: "keys of who invokes functions, separated by commas: `ID:SECRET@TENANT` acts in this channel only, `ID:SECRET` is \
+                  the operator's and acts in the one named by `tenant`",
         is_secret: true,
     },
     own(

@@ -1,6 +1,7 @@
 //! `up`: opens the application, listens, delivers messages, and finishes what runs before it ends.
 
 use crate::app::{self, App};
+use crate::call;
 use crate::channels;
 use crate::cli::Up;
 use crate::demo;
@@ -8,7 +9,7 @@ use crate::explain;
 use crate::payments_simulator::{self, Terms};
 use crate::print;
 use crate::settings::{self, Settings};
-use callboard::{Fault, Host, Tenant, Uri};
+use callboard::{Fault, Tenant, Uri};
 use callboard_engines::delivery;
 use callboard_engines::outside::HttpOutside;
 use callboard_gateways::http::{self, Asset, Assets, HttpOptions, Pages, Tenants};
@@ -39,7 +40,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let exporting = tokio::spawn(export(app.exporter.clone(), wait(stopped.clone())));
     let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped.clone())));
     let explaining = tokio::spawn(explain::keep(app.host.clone(), app.folder.join(explain::FILE), wait(stopped)));
-    serve_invokes(settings, &app.host, app.tails.clone()).await?;
+    serve_invokes(settings, &app, app.tails.clone()).await?;
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
     tracing::info!("ending: what runs is finished first; a second signal ends at once");
@@ -127,16 +128,26 @@ pub(crate) fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
 /// Serves whoever invokes functions with a client of AWS, where the settings say at which address.
 ///
 /// # Errors
-/// Where nobody can listen there, or the keys are none.
-pub(crate) async fn serve_invokes(settings: &Settings, host: &Host, tails: Tails) -> Result<(), Fault> {
+/// Where nobody can listen there, the keys are none, or one is of a channel that is not there.
+pub(crate) async fn serve_invokes(settings: &Settings, app: &App, tails: Tails) -> Result<(), Fault> {
     let listen = settings.get("invoke");
     if listen.is_empty() {
         return Ok(());
     }
     let keys = invoke::Keys::parse(settings.get("invoke_keys"))?;
+    let tenant = Tenant::new(settings.get("tenant"));
+    // The server's own channel may be made later: the demo makes it.
+    for (id, of) in keys.tenants().filter(|(_, of)| **of != tenant) {
+        call::check_is_there(app, of).await.map_err(|fault| match fault.code {
+            "tenant.unknown" => {
+                let message = format!("{}, or correct the key `{id}` in `invoke_keys`", fault.message);
+                Fault::not_found(fault.code, message)
+            }
+            _ => fault,
+        })?;
+    }
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
-    let options = invoke::Options { keys, tenant: Tenant::new(settings.get("tenant")), tails };
-    tokio::spawn(invoke::serve(host.clone(), options, listener));
+    tokio::spawn(invoke::serve(app.host.clone(), invoke::Options { keys, tenant, tails }, listener));
     Ok(())
 }
 

@@ -137,13 +137,13 @@ fn what_a_process_answered_is_replayed_in_its_folder() {
 
 /// Invokes as clients of AWS do: prints status, what kind of error, and the answer.
 const INVOKE: &str = r#"
-import datetime, hashlib, hmac, sys, urllib.error, urllib.request
+import datetime, hashlib, hmac, sys, urllib.error, urllib.parse, urllib.request
 address, key, secret, name = sys.argv[1:]
 date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-path, body, names = f"/2015-03-31/functions/{name}/invocations", b"{}", "host;x-amz-date"
+path, body, names = f"/2015-03-31/functions/{urllib.parse.quote(name)}/invocations", b"{}", "host;x-amz-date"
 digest = lambda content: hashlib.sha256(content).hexdigest()
 sign = lambda key, text: hmac.new(key, text.encode(), hashlib.sha256).digest()
-asked = f"POST\n{path}\n\nhost:{address}\nx-amz-date:{date}\n\n{names}\n{digest(body)}"
+asked = f"POST\n{urllib.parse.quote(path)}\n\nhost:{address}\nx-amz-date:{date}\n\n{names}\n{digest(body)}"
 scope = [date[:8], "eu-central-1", "lambda", "aws4_request"]
 last = ("AWS4" + secret).encode()
 for part in scope:
@@ -158,24 +158,92 @@ except urllib.error.HTTPError as error:
 print(answer.status, answer.headers.get("x-amzn-errortype"), answer.read().decode())
 "#;
 
+/// An address at which nobody listens yet.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// What a client of AWS hears at this address when it invokes a function with a key.
+fn invoked(address: &str, (key, secret): (&str, &str), name: &str) -> String {
+    let output = Command::new("python3").args(["-c", INVOKE, address, key, secret, name]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn functions_of_a_folder_run_beside_the_platform_and_are_invoked_by_whom_it_knows() {
     let folder = new("python");
-    let (mut channel, secret) = (Channel::closed(), "night-ferry-leaves-at-six");
-    let invoke = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (mut channel, secret, invoke) = (Channel::closed(), "night-ferry-leaves-at-six", free_address());
     let mut up = channel.up();
     up.env("SHOWRUNNER_FUNCTIONS", folder.path()).env("SHOWRUNNER_INVOKE", &invoke);
     channel.start_with(up.env("SHOWRUNNER_INVOKE_KEYS", format!("desk:{secret}")));
     assert_eq!(channel.nobody().get("/api/hello?name=Ada").ok().json(), "Hello, Ada");
-    let said = |key: &str, secret: &str, name: &str| {
-        let output = Command::new("python3").args(["-c", INVOKE, &invoke, key, secret, name]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let said = |key: &str, secret: &str, name: &str| invoked(&invoke, (key, secret), name);
     assert_eq!(said("desk", secret, "hello"), "200 None \"Hello, world\"\n");
     assert!(said("desk", "night-ferry-leaves-at-seven", "hello").starts_with("403 InvalidSignatureException "));
     assert!(said("stranger", secret, "hello").starts_with("403 UnrecognizedClientException "));
     assert!(said("desk", secret, "nothing").starts_with("404 ResourceNotFoundException "));
+}
+
+/// Counts how often it was invoked in each channel.
+const COUNTER: &str = "# /// showrunner
+# on = \"POST /count\"
+# documents = true
+# ///
+def handler(event, context):
+    count = (context.document('count')[0] or 0) + 1
+    return {'$reply': {'body': [event['tenant'], count], 'puts': [{'key': 'count', 'value': count}]}}
+";
+
+/// What nobody may do in the channel `valley`.
+const CLOSED: &str = "@id(\"closed\") forbid (principal, action, resource in Tenant::\"valley\");";
+
+#[test]
+fn a_key_of_a_channel_acts_there_only_and_the_policy_knows_where() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("counter.py"), COUNTER).unwrap();
+    let policy = folder.path().join("policy.cedar");
+    std::fs::write(&policy, CLOSED).unwrap();
+    let (mut channel, invoke) = (Channel::closed(), free_address());
+    channel.make_tenant("harbour");
+    channel.make_tenant("valley");
+    let (crew, farm, desk) = ("lantern/fish+parade=31", "quiet/harbour+wind=7", "night/ferry+leaves=6");
+    let mut up = channel.up();
+    up.env("SHOWRUNNER_FUNCTIONS", folder.path()).env("SHOWRUNNER_INVOKE", &invoke).env("SHOWRUNNER_POLICY", &policy);
+    let keys = format!("crew:{crew}@harbour,farm:{farm}@valley,desk:{desk}");
+    channel.start_with(up.env("SHOWRUNNER_INVOKE_KEYS", keys));
+    let said = |key: &str, secret: &str, name: &str| invoked(&invoke, (key, secret), name);
+    assert_eq!(said("crew", crew, "counter"), "200 None [\"harbour\",1]\n");
+    assert_eq!(said("crew", crew, "counter"), "200 None [\"harbour\",2]\n");
+    assert_eq!(said("desk", desk, "counter"), "200 None [\"demo\",1]\n");
+    let closed = said("farm", farm, "counter");
+    assert!(closed.starts_with("200 None ") && closed.contains("\"errorType\":\"denied\""), "{closed}");
+    assert!(said("crew", farm, "counter").starts_with("403 InvalidSignatureException "));
+    for all in ["invocations::list", "registry::list"] {
+        let refused = said("crew", crew, all);
+        assert!(refused.starts_with("403 AccessDeniedException "), "{refused}");
+        assert!(refused.contains("your key only of `harbour`; invoke it with a key that is of no tenant"), "{refused}");
+    }
+    let all = said("desk", desk, "registry::list");
+    assert!(all.starts_with("200 None ") && all.contains("\"name\":\"valley\""), "{all}");
+}
+
+#[test]
+fn keys_that_cannot_be_are_told_at_start_with_what_to_do() {
+    let channel = Channel::closed();
+    let told = |keys: &str| {
+        let mut up = channel.up();
+        up.env("SHOWRUNNER_INVOKE", "127.0.0.1:0").env("SHOWRUNNER_INVOKE_KEYS", keys);
+        complaint(up)
+    };
+    let (code, said) = told("crew:lantern/fish+parade=31@habour");
+    assert_eq!(code, Some(1), "{said}");
+    let what_to_do = "there is no channel `habour`; make it with `showrunner tenant habour --title …`, or correct the key `crew` in `invoke_keys`";
+    assert!(said.contains(what_to_do), "{said}");
+    let (code, said) = told("crew:lantern/fish+parade=31@");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("invoke_keys has a key `crew` with an `@` that no name of a tenant follows"), "{said}");
+    assert!(!said.contains("parade"), "a secret is never repeated: {said}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The Invoke call of AWS Lambda, on a listener of its own, for boto3 and the AWS command line: functions of the space by name, in
 //! the same way as any other message.
 
+mod keys;
 mod signature;
+
+pub use keys::Keys;
 
 use crate::faults;
 use crate::function::Tails;
@@ -9,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use callboard::{
-    Answer, AnswerBody, Data, Fault, FaultKind, Host, Kind, Msg, Principal, Reply, Secret, Service, Stranger, Tenant,
+    Answer, AnswerBody, Binding, Data, Fault, FaultKind, Host, Kind, Msg, Principal, Reply, Service, Stranger, Tenant,
     Uri, Who,
 };
 use http_body_util::{BodyExt, Full, Limited};
@@ -25,7 +28,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signature::Unsigned;
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,41 +44,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where calls that nobody waits for are queued.
 const QUEUE: &str = "/-/invocations";
 
-/// Who may invoke: ids and secrets.
-#[derive(Clone, Debug, Default)]
-pub struct Keys {
-    secrets: HashMap<String, Secret<String>>,
-}
-
-impl Keys {
-    /// Reads `ID:SECRET,ID:SECRET`.
-    ///
-    /// # Errors
-    /// `settings` where there is none, or one is not of this form.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
-        let wrong = |what: &str| Fault::bad_input("settings", format!("invoke_keys {what}; write ID:SECRET,ID:SECRET"));
-        let mut secrets = HashMap::new();
-        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-            let (id, secret) = pair.split_once(':').ok_or_else(|| wrong("has a key without a secret"))?;
-            if id.is_empty() || secret.len() < 16 {
-                return Err(wrong("has a key without an id, or a secret of less than 16 characters"));
-            }
-            secrets.insert(id.to_owned(), Secret::new(secret.to_owned()));
-        }
-        if secrets.is_empty() {
-            Err(wrong("has no key, so nobody could invoke anything"))
-        } else {
-            Ok(Self { secrets })
-        }
-    }
-}
-
 /// How functions are invoked.
 #[derive(Clone)]
 pub struct Options {
     /// Who may.
     pub keys: Keys,
-    /// In which tenant.
+    /// In which tenant, with a key that is of none.
     pub tenant: Tenant,
     /// What functions in processes print.
     pub tails: Tails,
@@ -95,7 +68,7 @@ pub fn service() -> Service {
     Service::new("invoke")
         .on(Kind::Post, QUEUE, queue, Who::Services, Stranger::NotFound)
         .body_bytes_max(QUEUED_BYTES_MAX + 4096)
-        // Whoever has a key invokes any function; the row of each still says who may.
+        // Which functions a key invokes is found out before; the row of each still says who may.
         .calls(Kind::Get, "/**")
         .calls(Kind::Post, "/**")
         .calls(Kind::Put, "/**")
@@ -183,8 +156,9 @@ async fn invoke(
         Ok(Ok(body)) => body.to_bytes(),
         _ => return Err(too_large(PAYLOAD_BYTES_MAX)),
     };
-    let secret_of = |key: &str| options.keys.secrets.get(key).map(|secret| secret.expose().as_str());
-    let key = signature::check(parts, &body, "lambda", host.ports().clock.now_ms(), secret_of)?;
+    let secret_of = |id: &str| options.keys.find(id).map(|key| key.secret.expose().as_str());
+    let id = signature::check(parts, &body, "lambda", host.ports().clock.now_ms(), secret_of)?;
+    let key_tenant = options.keys.find(&id).ok_or(Unsigned::UnknownKey)?.tenant.as_ref();
     let not_found =
         |name: &str| Refusal(StatusCode::NOT_FOUND, "ResourceNotFoundException", format!("Function not found: {name}"));
     let name = parts.uri.path().strip_prefix(BASE).and_then(|rest| rest.strip_suffix("/invocations"));
@@ -193,16 +167,19 @@ async fn invoke(
         let message = "invoke with POST".to_owned();
         return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "InvalidRequestContentException", message));
     }
-    let (kind, uri) = find(host, &name).ok_or_else(|| not_found(&name))?;
+    let (kind, uri) = find(host, &name, key_tenant.is_none()).ok_or_else(|| match key_tenant {
+        Some(tenant) if find(host, &name, true).is_some() => of_all_tenants(tenant),
+        _ => not_found(&name),
+    })?;
     if !body.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
         let message = "the payload is no JSON".to_owned();
         return Err(Refusal(StatusCode::BAD_REQUEST, "InvalidRequestContentException", message));
     }
-    let mut msg = host.message(kind, uri, options.tenant.clone());
+    let mut msg = host.message(kind, uri, key_tenant.unwrap_or(&options.tenant).clone());
     msg.data = Data { media_type: "application/json".into(), bytes: body };
     let head = msg.head_mut();
     head.source = "invoke".into();
-    head.principal = Principal::Service(format!("invoke/{key}").into());
+    head.principal = Principal::Service(format!("invoke/{id}").into());
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match header("x-amz-invocation-type") {
         "DryRun" => Ok(said(StatusCode::NO_CONTENT, String::new())),
@@ -216,11 +193,27 @@ async fn invoke(
     }
 }
 
-/// What a function of this name answers: the row of the table, where its pattern has no names. A command wins over a query.
-fn find(host: &Host, name: &str) -> Option<(Kind, Uri)> {
+fn of_all_tenants(tenant: &Tenant) -> Refusal {
+    let message = format!(
+        "this function is of all tenants and your key only of `{tenant}`; invoke it with a key that is of no tenant"
+    );
+    Refusal(StatusCode::FORBIDDEN, "AccessDeniedException", message)
+}
+
+/// Whether a function is of all tenants: the operator's, and what only services may do with what tenants share.
+fn is_of_all_tenants(service: &Service, row: &Binding) -> bool {
+    let is_sharing = service.tables.iter().any(|table| !table.is_tenants);
+    row.pattern.as_str().starts_with("/-/") || (is_sharing && row.who == Who::Services)
+}
+
+/// What a function of this name answers: the row of the table, where its pattern has no names. A command wins over a query. Where
+/// asked, also among the functions that are of all tenants.
+fn find(host: &Host, name: &str, is_among_all: bool) -> Option<(Kind, Uri)> {
     let name = name.rsplit_once(":function:").map_or(name, |(_, name)| name);
     let name = name.strip_suffix(":$LATEST").unwrap_or(name);
-    let rows = host.space().services.iter().flat_map(|service| &service.bindings);
+    let rows = host.space().services.iter().flat_map(|service| {
+        service.bindings.iter().filter(move |row| is_among_all || !is_of_all_tenants(service, row))
+    });
     let named = rows.filter(|row| {
         let full = row.function_name();
         full == name || full.strip_suffix(name).is_some_and(|before| before.ends_with("::"))

@@ -3,6 +3,7 @@
 mod clients;
 mod effects;
 mod fuzz;
+mod keys;
 mod misbehaving;
 mod prison;
 mod runtime;

@@ -2,7 +2,7 @@
 
 use callboard_hosts::runtime::Runtime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 
 pub(crate) struct Wire {
     stream: TcpStream,
@@ -29,7 +29,11 @@ impl Said {
 
 impl Wire {
     pub(crate) async fn connect(runtime: &Runtime) -> Self {
-        Self { stream: TcpStream::connect(runtime.address()).await.expect("the server listens") }
+        Self::to(runtime.address()).await
+    }
+
+    pub(crate) async fn to(address: impl ToSocketAddrs) -> Self {
+        Self { stream: TcpStream::connect(address).await.expect("the server listens") }
     }
 
     pub(crate) async fn next(&mut self) -> Said {
