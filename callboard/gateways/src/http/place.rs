@@ -3,9 +3,9 @@
 use super::options::Tenants;
 use super::tenants::TenantCache;
 use callboard::{Fault, Host, Tenant};
-use hyper::header::HOST;
+use hyper::header::{HOST, HeaderMap};
 use hyper::http::request::Parts;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Where a request arrived.
 #[derive(Clone, Debug)]
@@ -77,6 +77,16 @@ impl Outside {
             None => host.split(':').next().unwrap_or_default(),
         }
     }
+}
+
+/// Who asked each server on the way, the nearest first, as they wrote it behind what they were sent; several headers are one chain.
+/// What is no address, with or without a port, is none: who stands behind it is not known.
+pub(crate) fn hops(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')).map(|hop| {
+        let hop = str::from_utf8(hop).ok()?.trim();
+        hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|hop| hop.ip()))
+    })
 }
 
 /// A name or an address in brackets, then a port where one is named. Nothing else, because pages repeat it in links.
