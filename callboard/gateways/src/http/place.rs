@@ -63,9 +63,8 @@ impl Outside {
         origin.push_str(if is_https { "https://" } else { "http://" });
         origin.push_str(host);
         origin.make_ascii_lowercase();
-        let chain = forwarded("x-forwarded-for").unwrap_or_default();
-        let mut hops = chain.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
-        let address = hops.find(|hop| !proxies.contains(hop)).unwrap_or(peer);
+        let mut chain = hops(&parts.headers).filter(|_| is_proxy).map_while(|hop| hop);
+        let address = chain.find(|hop| !proxies.contains(hop)).unwrap_or(peer);
         Ok(Self::new(origin, is_https, address, answer_timeout_ms))
     }
 
@@ -201,6 +200,25 @@ mod tests {
         let seen = outside(&FORWARDED, &[[127, 0, 0, 1].into()]).unwrap();
         assert_eq!((seen.origin.as_str(), seen.is_https), ("https://example.org", true));
         assert_eq!(seen.address, IpAddr::from([203, 0, 113, 9]));
+    }
+
+    #[test]
+    fn what_stands_before_the_hop_of_a_trusted_proxy_is_not_believed() {
+        let (peer, caller) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([203, 0, 113, 9]));
+        let chains: [(&[&str], IpAddr); 7] = [
+            (&["6.6.6.6, 203.0.113.9"], caller),
+            (&["6.6.6.6", "203.0.113.9"], caller),
+            (&["203.0.113.9", "127.0.0.1"], caller),
+            (&["6.6.6.6", "6.6.6.7, 203.0.113.9:4711"], caller),
+            (&["6.6.6.6, unknown"], peer),
+            (&["6.6.6.6, unknown", "127.0.0.1"], peer),
+            (&[], peer),
+        ];
+        for (lines, address) in chains {
+            let lines = lines.iter().map(|line| ("x-forwarded-for", *line));
+            let headers: Vec<_> = std::iter::once(("host", "inner")).chain(lines).collect();
+            assert_eq!(outside(&headers, &[peer]).map(|seen| seen.address), Ok(address), "{headers:?}");
+        }
     }
 
     #[test]
