@@ -27,7 +27,7 @@ mod uploads;
 pub(crate) use body::{Body, Received};
 pub(crate) use gateway::Gateway;
 pub(crate) use message::Credential;
-pub(crate) use place::{Outside, Place, is_host};
+pub(crate) use place::{Outside, Place, hops, is_host};
 
 pub use assets::{Asset, Assets};
 pub use options::{HttpOptions, Limits, Pages, Tenants};

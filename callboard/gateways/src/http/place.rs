@@ -4,8 +4,8 @@ use super::options::Tenants;
 use super::tenants::TenantCache;
 use callboard::{Fault, Host, Tenant};
 use hyper::Request;
-use hyper::header::HOST;
-use std::net::{IpAddr, Ipv6Addr};
+use hyper::header::{HOST, HeaderMap};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Where a request arrived.
 #[derive(Clone, Debug)]
@@ -72,11 +72,9 @@ impl Outside {
         origin.push_str(if is_https { "https://" } else { "http://" });
         origin.push_str(host);
         origin.make_ascii_lowercase();
-        let address = forwarded("x-forwarded-for").and_then(|chain| {
-            let mut hops = chain.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
-            hops.find(|hop| !proxies.contains(hop))
-        });
-        Ok(Self::new(origin, is_https, address.unwrap_or(peer), answer_timeout_ms))
+        let chain = || hops(headers).map_while(|hop| hop).find(|hop| !proxies.contains(hop));
+        let address = is_proxy.then(chain).flatten().unwrap_or(peer);
+        Ok(Self::new(origin, is_https, address, answer_timeout_ms))
     }
 
     /// The host's name without its port.
@@ -88,6 +86,16 @@ impl Outside {
             None => host.split(':').next().unwrap_or_default(),
         }
     }
+}
+
+/// Who asked each server on the way, the nearest first, as they wrote it behind what they were sent; several headers are one chain.
+/// What is no address, with or without a port, is none: who stands behind it is not known.
+pub(crate) fn hops(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')).map(|hop| {
+        let hop = str::from_utf8(hop).ok()?.trim();
+        hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|hop| hop.ip()))
+    })
 }
 
 /// A name or an address in brackets, then a port where one is named. Nothing else, because pages repeat it in links.
@@ -202,6 +210,25 @@ mod tests {
         let seen = outside(&FORWARDED, &[[127, 0, 0, 1].into()]).unwrap();
         assert_eq!((seen.origin.as_str(), seen.is_https), ("https://example.org", true));
         assert_eq!(seen.address, IpAddr::from([203, 0, 113, 9]));
+    }
+
+    #[test]
+    fn what_stands_before_the_hop_of_a_trusted_proxy_is_not_believed() {
+        let (peer, caller) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([203, 0, 113, 9]));
+        let chains: [(&[&str], IpAddr); 7] = [
+            (&["6.6.6.6, 203.0.113.9"], caller),
+            (&["6.6.6.6", "203.0.113.9"], caller),
+            (&["203.0.113.9", "127.0.0.1"], caller),
+            (&["6.6.6.6", "6.6.6.7, 203.0.113.9:4711"], caller),
+            (&["6.6.6.6, unknown"], peer),
+            (&["6.6.6.6, unknown", "127.0.0.1"], peer),
+            (&[], peer),
+        ];
+        for (lines, address) in chains {
+            let lines = lines.iter().map(|line| ("x-forwarded-for", *line));
+            let headers: Vec<_> = std::iter::once(("host", "inner")).chain(lines).collect();
+            assert_eq!(outside(&headers, &[peer]).map(|seen| seen.address), Ok(address), "{headers:?}");
+        }
     }
 
     #[test]

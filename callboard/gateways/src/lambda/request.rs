@@ -1,7 +1,7 @@
 //! The HTTP shapes of AWS as requests: the gateway answers them as it answers any other.
 
 use super::fields::{Headers, Text, invalid, multiple, read, single};
-use crate::http::{Outside, Received, is_host};
+use crate::http::{Outside, Received, hops, is_host};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -109,9 +109,9 @@ pub(crate) fn v2(text: &str, timeout_ms: u64, fallback: &str) -> Result<Asked, F
     let (mount, path) = split_stage(&event.raw_path.0, &stage);
     let target = target(path, &Text::or_empty(event.raw_query_string))?;
     let body = body_of(event.body, event.is_base64_encoded)?;
-    let address = Text::or_empty(context.http.source_ip);
+    let address = address_in(context.http.source_ip);
     let domain = Text::or_empty(context.domain_name);
-    let mut outside = outside(&headers, &domain, fallback, true, &address, timeout_ms);
+    let mut outside = outside(&headers, &domain, fallback, true, address, timeout_ms);
     if let Ok(outside) = &mut outside {
         outside.mount = mount;
     }
@@ -211,9 +211,9 @@ pub(crate) fn rest(text: &str, timeout_ms: u64, fallback: &str) -> Result<Asked,
     // The stage stands only in the path of the context.
     let mount =
         whole.strip_suffix(&*event.path.0).filter(|mount| mount.starts_with('/')).unwrap_or_default().to_owned();
-    let address = Text::or_empty(context.identity.and_then(|identity| identity.source_ip));
+    let address = address_in(context.identity.and_then(|identity| identity.source_ip));
     let domain = Text::or_empty(context.domain_name);
-    let mut outside = outside(&headers, &domain, fallback, true, &address, timeout_ms);
+    let mut outside = outside(&headers, &domain, fallback, true, address, timeout_ms);
     if let Ok(outside) = &mut outside {
         outside.mount = mount;
     }
@@ -231,11 +231,10 @@ pub(crate) fn alb(text: &str, timeout_ms: u64, fallback: &str) -> Result<Asked, 
     let query = event.query(false);
     let is_multiple = event.multi_value_headers.is_some();
     let headers = event.multi_value_headers.unwrap_or(event.headers).0;
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_https = header("x-forwarded-proto") == "https";
+    let is_https = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     // It adds who asked it at the end; what stands before that anybody may have written.
-    let address = header("x-forwarded-for").rsplit(',').next().unwrap_or_default().trim().to_owned();
-    let outside = outside(&headers, "", fallback, is_https, &address, timeout_ms);
+    let address = hops(&headers).next().flatten();
+    let outside = outside(&headers, "", fallback, is_https, address, timeout_ms);
     let body = body_of(event.body, event.is_base64_encoded)?;
     let request = request(&event.http_method.0, target(&event.path.0, &query)?, headers, body)?;
     Ok(Asked { request, outside, shape: Shape::Alb { is_multiple } })
@@ -274,12 +273,17 @@ fn body_of(body: Option<Text<'_>>, is_base64: Option<bool>) -> Result<Bytes, Fau
     bytes.map(Bytes::from).map_err(|error| invalid(format!("`body` is said to be base64 and is not: {error}")))
 }
 
+/// The address that a gateway says somebody has.
+fn address_in(text: Option<Text<'_>>) -> Option<IpAddr> {
+    text.and_then(|text| text.0.parse().ok())
+}
+
 fn outside(
     headers: &HeaderMap,
     domain: &str,
     fallback: &str,
     is_https: bool,
-    address: &str,
+    address: Option<IpAddr>,
     timeout_ms: u64,
 ) -> Result<Outside, Fault> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(Cow::Borrowed);
@@ -292,6 +296,6 @@ fn outside(
         return Err(Fault::bad_input("host.wrong", "send one `Host` header with the name of this server"));
     }
     let scheme = if is_https { "https" } else { "http" };
-    let address = address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     Ok(Outside::new(format!("{scheme}://{}", host.to_ascii_lowercase()), is_https, address, timeout_ms))
 }

@@ -137,6 +137,7 @@ async fn tell_what_is_seen(env: Env, msg: Msg<Data>) -> Result<Reply<Value>, Fau
     Ok(Reply::ok(json!({
         "tenant": env.tenant(),
         "principal": env.principal(),
+        "address": msg.address,
         "meta": meta,
         "type": msg.data.media_type,
         "body": String::from_utf8_lossy(&msg.data.bytes),

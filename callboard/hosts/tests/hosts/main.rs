@@ -1,5 +1,6 @@
 //! Functions in processes: the Runtime API they speak, the sandbox they are in, and what becomes of those that misbehave.
 
+mod callers;
 mod clients;
 mod effects;
 mod fuzz;

@@ -6,11 +6,11 @@ use futures_util::StreamExt;
 use std::io::Write;
 use std::path::Path;
 
-const TOML: &str =
+pub(crate) const TOML: &str =
     "[[function]]\nname = \"do\"\non = \"GET /do\"\nwho = \"anyone\"\ncommand = [\"python3\", \"do.py\"]";
 
 /// Speaks the Runtime API by itself: says `first`, waits until something is written to a pipe, and says `last`, or fails.
-const CODE: &str = r#"
+pub(crate) const CODE: &str = r#"
 import http.client, os
 held = os.open("pipes/held", os.O_RDONLY | os.O_NONBLOCK)
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -38,7 +38,12 @@ while True:
 "#;
 
 async fn stage() -> Stage {
-    let stage = Stage::new(TOML, &[("do.py", CODE), ("pipes/none", "")]).await;
+    with_pipes(TOML, CODE).await
+}
+
+/// A function and the pipes that it holds and waits for.
+pub(crate) async fn with_pipes(toml: &str, code: &str) -> Stage {
+    let stage = Stage::new(toml, &[("do.py", code), ("pipes/none", "")]).await;
     stage.pipe("held");
     stage.pipe("go");
     stage
@@ -69,7 +74,7 @@ async fn next(source: &mut Source) -> Option<Result<String, &'static str>> {
 }
 
 /// Lets the function go on; it opens the pipe whenever it gets there.
-fn go(folder: &Path, how: &[u8]) -> std::fs::File {
+pub(crate) fn go(folder: &Path, how: &[u8]) -> std::fs::File {
     let mut pipe = std::fs::OpenOptions::new().read(true).write(true).open(folder.join("pipes/go")).expect("the pipe");
     pipe.write_all(how).expect("it takes a byte");
     pipe
@@ -108,10 +113,7 @@ async fn a_caller_who_leaves_ends_the_process() {
 #[tokio::test]
 async fn a_process_that_ends_in_the_middle_cuts_the_answer_short() {
     let toml = format!("{TOML}\ntimeout_ms = 2000");
-    let stage =
-        Stage::new(&toml, &[("do.py", &CODE.replace("is_good = ", "os._exit(5) # ")), ("pipes/none", "")]).await;
-    stage.pipe("held");
-    stage.pipe("go");
+    let stage = with_pipes(&toml, &CODE.replace("is_good = ", "os._exit(5) # ")).await;
     let mut source = begun(&stage).await;
     let _go = go(stage.folder.path(), b"+");
     assert_eq!(next(&mut source).await, Some(Err("function.exited")));

@@ -1,6 +1,7 @@
 //! Whatever AWS Lambda invokes a function with: what it is taken for, what becomes of it, and what its source hears.
 
 mod batches;
+mod callers;
 mod desk;
 mod events;
 mod fuzz;
@@ -10,7 +11,7 @@ mod sources;
 mod wrong;
 
 use crate::hall::Badges;
-use callboard::{Fault, Service, Tenant};
+use callboard::{Fault, HostBuilder, Service, Tenant};
 use callboard_bench::{Bench, Kept, START_MS};
 use callboard_gateways::lambda::{Invocation, Lambda, LambdaOptions, Routes};
 use callboard_handlers::Idempotency;
@@ -34,8 +35,18 @@ impl Function {
         routes: &str,
         change: impl FnOnce(LambdaOptions) -> LambdaOptions,
     ) -> Self {
-        let bench =
-            Bench::shaped(services, Kept::InMemory, |builder| builder.handler(Badges).handler(Idempotency)).await;
+        Self::guarded(services, routes, change, |builder| builder).await
+    }
+
+    /// With further handlers behind who checks the badges.
+    pub(crate) async fn guarded(
+        services: Vec<Service>,
+        routes: &str,
+        change: impl FnOnce(LambdaOptions) -> LambdaOptions,
+        guard: impl FnOnce(HostBuilder) -> HostBuilder,
+    ) -> Self {
+        let shape = |builder: HostBuilder| guard(builder.handler(Badges)).handler(Idempotency);
+        let bench = Bench::shaped(services, Kept::InMemory, shape).await;
         let options = LambdaOptions {
             http: crate::server::platform(),
             routes: Routes::parse(routes).unwrap(),
