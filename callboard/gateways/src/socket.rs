@@ -24,7 +24,7 @@ const ASK_TIME_MAX: Duration = Duration::from_secs(10);
 /// A question of the operator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ask {
-    /// In which tenant.
+    /// In which tenant; what the host tells of itself is of its own, whatever the one who asks takes that to be.
     pub tenant: Tenant,
     /// What to do.
     pub kind: Kind,
@@ -122,7 +122,8 @@ pub async fn run(host: &Host, ask: Ask) -> Result<Value, Fault> {
         return Err(Fault::not_found("no_such_uri", format!("{} is not the operator's", ask.uri)));
     }
     let data = if ask.kind.is_safe() { Data::form(ask.query) } else { Data::json(&ask.body) };
-    let mut msg = host.message(ask.kind, ask.uri, ask.tenant).with_data(data);
+    let tenant = if path.starts_with("/-/") { host.home().clone() } else { ask.tenant };
+    let mut msg = host.message(ask.kind, ask.uri, tenant).with_data(data);
     msg.head_mut().source = "cli".into();
     msg.head_mut().principal = Principal::Service("cli".into());
     host.run(msg).await.map(|answer| answer.json())

@@ -166,7 +166,7 @@ fn list(env: &Env, traffic: &Traffic) -> Result<Reply<Vec<Row>>, Fault> {
     if !is_operator && !env.principal().has_role("owner") {
         return Err(Fault::not_found("no_such_uri", "there is nothing here"));
     }
-    let sees_all = is_operator || env.tenant() == env.home();
+    let sees_all = env.tenant() == env.home();
     let rows = traffic.rows().into_iter().filter(|row| sees_all || row.key.tenant == *env.tenant());
     Ok(Reply::ok(rows.collect()))
 }

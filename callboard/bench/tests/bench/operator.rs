@@ -46,6 +46,24 @@ async fn owners_of_the_own_channel_see_everything_others_only_theirs_and_strange
 }
 
 #[tokio::test]
+async fn what_runs_in_another_channel_sees_only_that_and_in_the_own_one_everything() {
+    let bench = bench().await;
+    let (own, theirs) = (bench.service(), bench.service().in_tenant("other"));
+    let dead = own.get("/-/dead").await.expect("a list").json();
+    assert_eq!(count(&dead), 2);
+    let seen = theirs.get("/-/dead?tenant=demo").await.expect("a list").json();
+    assert_eq!((count(&seen), &seen[0]["envelope"]["tenant"]), (1, &json!("other")));
+    let foreign = dead.as_array().into_iter().flatten().find(|one| one["envelope"]["tenant"] == "demo");
+    let foreign = foreign.map(|one| one["id"].to_string()).expect("one of the own channel");
+    assert_eq!(theirs.get(&format!("/-/dead/{foreign}")).await.expect_err("not theirs").code, "dead.unknown");
+    let done = theirs.post("/-/dead/discard", json!({"all": true})).await.expect("thrown away").json();
+    assert_eq!(done, json!({"count": 1}));
+    for path in ["/-/queues", "/-/schedules"] {
+        assert_eq!(theirs.get(path).await.expect_err("of all channels").code, "no_such_uri", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_an_operator_does_to_dead_letters_is_told_and_stays_in_the_own_channel() {
     let bench = bench().await;
     let theirs = bench.owner().in_tenant("other");

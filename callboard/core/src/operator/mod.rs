@@ -62,17 +62,17 @@ pub fn service() -> Service {
 pub(crate) enum Scope {
     /// The operator: whoever has this machine, and the owners of the application's own tenant.
     Everything,
-    /// An owner of another tenant.
+    /// An owner of another tenant, and what runs there: a function sees no more than whoever it runs for.
     Own(Tenant),
 }
 
 impl Scope {
     pub(crate) fn of(env: &Env) -> Result<Self, Fault> {
-        match env.principal() {
-            Principal::Service(_) => Ok(Self::Everything),
-            principal if principal.has_role("owner") && env.tenant() == env.home() => Ok(Self::Everything),
-            principal if principal.has_role("owner") => Ok(Self::Own(env.tenant().clone())),
-            _ => Err(nothing_here()),
+        let is_trusted = matches!(env.principal(), Principal::Service(_)) || env.principal().has_role("owner");
+        match is_trusted {
+            true if env.tenant() == env.home() => Ok(Self::Everything),
+            true => Ok(Self::Own(env.tenant().clone())),
+            false => Err(nothing_here()),
         }
     }
 
