@@ -3,19 +3,24 @@
 
 use callboard::policy::Question;
 use callboard::{Kind, Principal, Tenant, Uri};
+use quick_cache::sync::Cache;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{PoisonError, RwLock};
+use std::sync::Arc;
 
-/// Most that are kept; then all are forgotten.
+/// Most that are kept. A flood of questions that come once pushes out others of its kind, not what is asked again and again.
 const KEPT_MAX: usize = 4_096;
 
 /// What was allowed, by a hash of the question. Two questions of one hash push each other out.
-#[derive(Default)]
 pub(crate) struct Remembered {
     hashes: RandomState,
-    allowed: RwLock<HashMap<u64, Known>>,
+    allowed: Cache<u64, Arc<Known>>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { hashes: RandomState::new(), allowed: Cache::new(KEPT_MAX) }
+    }
 }
 
 struct Known {
@@ -72,16 +77,44 @@ impl Remembered {
 
     /// Whether this very question was allowed.
     pub(crate) fn allows(&self, question: &Question<'_>) -> bool {
-        let allowed = self.allowed.read().unwrap_or_else(PoisonError::into_inner);
-        allowed.get(&self.hash(question)).is_some_and(|known| known.is(question))
+        self.allowed.get(&self.hash(question)).is_some_and(|known| known.is(question))
     }
 
     /// Keeps that it is allowed.
     pub(crate) fn keep(&self, question: &Question<'_>) {
-        let mut allowed = self.allowed.write().unwrap_or_else(PoisonError::into_inner);
-        if allowed.len() >= KEPT_MAX {
-            allowed.clear();
+        self.allowed.insert(self.hash(question), Arc::new(Known::of(question)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard::{Empty, Fault, Msg, Reply, Service, Stranger, Who};
+
+    async fn read(_: Msg<Empty>) -> Result<Reply, Fault> {
+        Ok(Reply::nothing())
+    }
+
+    #[test]
+    fn what_is_asked_again_and_again_is_known_through_a_flood_of_what_comes_once() {
+        let service = Service::new("a").on(Kind::Get, "/series/{id}", read, Who::SignedIn, Stranger::Denied);
+        let (tenant, remembered) = (Tenant::new("demo"), Remembered::default());
+        let ada = Principal::Person { id: "ada".into(), roles: [].into(), session: None };
+        let ask = |id: &str| {
+            let uri = Uri::parse(&format!("/series/{id}")).expect("a URI");
+            let (binding, principal) = (&service.bindings[0], &ada);
+            let question = Question { service: &service, binding, tenant: &tenant, uri: &uri, principal, asker: None };
+            let is_known = remembered.allows(&question);
+            if !is_known {
+                remembered.keep(&question);
+            }
+            is_known
+        };
+        assert!(!ask("often"), "nobody has asked yet");
+        for flood in 0..3 * KEPT_MAX {
+            assert!(ask("often"), "forgotten after {flood} others");
+            assert!(!ask(&format!("once-{flood}")));
         }
-        allowed.insert(self.hash(question), Known::of(question));
+        assert!(remembered.allowed.len() <= KEPT_MAX);
     }
 }
