@@ -256,15 +256,15 @@ fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
 }
 
 fn accepted() -> Response<Full<Bytes>> {
-    said(StatusCode::ACCEPTED, json!({"status": "OK"}))
+    said(StatusCode::ACCEPTED, Bytes::from_static(br#"{"status":"OK"}"#))
 }
 
 fn refusal(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
-    said(status, json!({"errorMessage": message, "errorType": error_type}))
+    said(status, json!({"errorMessage": message, "errorType": error_type}).to_string().into())
 }
 
-fn said(status: StatusCode, body: serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+fn said(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
