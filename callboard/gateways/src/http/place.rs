@@ -52,8 +52,9 @@ impl Outside {
     ) -> Result<Self, Fault> {
         let headers = request.headers();
         let is_proxy = !proxies.is_empty() && proxies.contains(&peer);
+        // The proxy wrote the last; any before it may be the caller's.
         let forwarded = |name: &str| match is_proxy {
-            true => headers.get(name).and_then(|value| value.to_str().ok()),
+            true => headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok()),
             false => None,
         };
         let mut hosts = headers.get_all(HOST).iter();
@@ -229,6 +230,19 @@ mod tests {
             let headers: Vec<_> = std::iter::once(("host", "inner")).chain(lines).collect();
             assert_eq!(outside(&headers, &[peer]).map(|seen| seen.address), Ok(address), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn what_a_caller_says_before_the_proxy_is_not_believed() {
+        let twice = [
+            ("host", "inner"),
+            ("x-forwarded-host", "evil.test"),
+            ("x-forwarded-host", "example.org"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let seen = outside(&twice, &[[127, 0, 0, 1].into()]).unwrap();
+        assert_eq!((seen.origin.as_str(), seen.is_https), ("https://example.org", true));
     }
 
     #[test]
