@@ -16,6 +16,8 @@ pub(crate) struct Holder {
     pub(crate) row: String,
     /// Path of the function; none where a step has no such part.
     pub(crate) function: Option<&'static str>,
+    /// Whether code runs there that is no part of this program.
+    pub(crate) acts_itself: bool,
     /// Everything that its row and its service declare.
     uses: Vec<Use>,
     /// Whether its kind lets it change anything.
@@ -34,6 +36,7 @@ impl Holder {
             service,
             row,
             function: None,
+            acts_itself: false,
             uses: table.uses.iter().chain(own).cloned().collect(),
             may_change: true,
             may_run: true,
@@ -46,7 +49,7 @@ impl Holder {
     fn of_binding(service: usize, table: &Service, row: &Binding) -> Self {
         let may_change = !row.is_relay && !row.is_every_node && (row.has_effects || !row.kind.is_safe());
         let holder = Self::new(service, table, binding_name(table.name, row), &row.uses);
-        Self { function: Some(row.function_name()), may_change, ..holder }
+        Self { function: Some(row.function_name()), acts_itself: row.function.acts_itself(), may_change, ..holder }
     }
 
     fn of_step(service: usize, table: &Service, flow: &str, row: &StepRow, part: Part) -> Self {

@@ -175,16 +175,26 @@ impl Host {
     pub(crate) fn permit(&self, asker: Option<usize>, at: At, head: &Head) -> Result<(), Fault> {
         let space = &self.inner.space;
         let (service, binding) = space.binding(at);
+        let is_beyond = asker.is_some_and(|asker| self.is_confined(asker, head)) && service.shares(binding);
         let asker = asker.map(|asker| {
             let holder = space.holders.at(asker);
             Asker { service: space.services[holder.service].name, row: &holder.row, declares: holder.declares(at) }
         });
         let Head { tenant, uri, principal, .. } = head;
         let question = Question { service, binding, tenant, uri, principal, asker };
+        if is_beyond {
+            return Err(self.refuse(&question, head, of_all_tenants(&question)));
+        }
         match self.inner.policy.decide(&question) {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refuse(&question, head, *refusal)),
         }
+    }
+
+    /// Whether a function runs code that is no part of this program, in a tenant that is not the application's own: it reaches nothing
+    /// there that is of all tenants.
+    fn is_confined(&self, holder: usize, head: &Head) -> bool {
+        self.inner.space.holders.at(holder).acts_itself && head.tenant != self.inner.home
     }
 
     fn refuse(&self, question: &Question<'_>, head: &Head, refusal: Refusal) -> Fault {
@@ -204,12 +214,23 @@ impl Host {
     pub(crate) fn permit_send(&self, holder: usize, at: At, kind: &Kind, uri: &Uri, head: &Head) -> Result<(), Fault> {
         let space = &self.inner.space;
         let sender = space.holders.at(holder);
+        let (service, binding) = space.binding(at);
+        let name = space.services[sender.service].name;
+        let as_sender = || {
+            let principal = Principal::Service(name.into());
+            Head { kind: kind.clone(), uri: uri.clone(), principal, ..head.clone() }
+        };
+        if self.is_confined(holder, head) && service.is_of_all_tenants(binding) {
+            let head = as_sender();
+            let Head { tenant, uri, principal, .. } = &head;
+            let asker = Some(Asker { service: name, row: &sender.row, declares: true });
+            let question = Question { service, binding, tenant, uri, principal, asker };
+            return Err(self.refuse(&question, &head, of_all_tenants(&question)));
+        }
         if sender.declares(at) {
             return Ok(());
         }
-        let principal = Principal::Service(space.services[sender.service].name.into());
-        let head = Head { kind: kind.clone(), uri: uri.clone(), principal, ..head.clone() };
-        self.permit(Some(holder), at, &head)
+        self.permit(Some(holder), at, &as_sender())
     }
 
     /// Refuses an event on a URI that only other services answer, unless it is declared.
@@ -227,6 +248,14 @@ impl Host {
         self.inner.denials.note(Denial::new(&head, format!("{row} emits {kind}"), refusal, fault.status()));
         Err(fault)
     }
+}
+
+/// What is of all tenants is not for code of somebody else that runs in one of them.
+fn of_all_tenants(question: &Question<'_>) -> Refusal {
+    let Question { service, binding, tenant, .. } = question;
+    let function = format!("`{} {}` of {}", binding.kind, binding.pattern.as_str(), service.name);
+    let rule = format!("{function} is of all tenants, and this function runs for {tenant} alone");
+    Refusal { rule, changes: vec![Change::Operate], instead: None }
 }
 
 /// A defect of a service: its caller hears only that, its author what to declare.

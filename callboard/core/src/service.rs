@@ -462,4 +462,14 @@ impl Service {
         self.tools.push(name);
         self
     }
+
+    /// Whether only services may call a function of this one that may change what its tenants share.
+    pub(crate) fn shares(&self, row: &Binding) -> bool {
+        row.who == Who::Services && self.tables.iter().any(|table| !table.is_tenants)
+    }
+
+    /// Whether a function of this service is of all tenants: the operator's, and what only services may do with what tenants share.
+    pub fn is_of_all_tenants(&self, row: &Binding) -> bool {
+        row.pattern.as_str().starts_with("/-/") || self.shares(row)
+    }
 }
