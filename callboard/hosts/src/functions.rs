@@ -235,6 +235,9 @@ fn find_collisions(all: &[Checked]) -> Result<(), Fault> {
     }
 }
 
+/// What declares functions and settings holds secrets that are of others.
+const DECLARING: &[&str] = &["space.toml", "showrunner.toml", "policy.cedar"];
+
 /// Where the functions' files are.
 struct Places {
     folders: Vec<PathBuf>,
@@ -271,9 +274,25 @@ impl Places {
             is_handler || self.folders.iter().any(|folder| folder != own && folder.starts_with(path))
         };
         let is_private = |path: &Path| private.iter().any(|private| private.starts_with(path));
-        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let entries = std::fs::read_dir(own).into_iter().flatten().flatten().map(|entry| entry.path());
-        entries.filter(|path| !is_hidden(path) && !is_private(path) && !is_others(path)).collect()
+        let is_hidden = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            name.as_encoded_bytes().starts_with(b".") || DECLARING.iter().any(|declaring| name == *declaring)
+        };
+        // Of a folder with the handler of another function everything else is read.
+        let has_others = |path: &Path| {
+            let mut all = self.handlers.iter().enumerate();
+            all.any(|(other, handler)| {
+                other != at && handler.as_ref().is_some_and(|handler| handler.starts_with(path) && handler != path)
+            })
+        };
+        let (mut rest, mut found) = (vec![own.clone()], Vec::new());
+        while let Some(folder) = rest.pop() {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+            for path in entries.filter(|path| !is_hidden(path) && !is_private(path) && !is_others(path)) {
+                if has_others(&path) { rest.push(path) } else { found.push(path) }
+            }
+        }
+        found
     }
 }
 

@@ -4,14 +4,21 @@ use crate::logs::{Log, OnLine};
 use crate::runtime::{Answered, Begun, Beside, FunctionError, Invocation, InvokeError, Limits, Runtime};
 use crate::sandbox::{Exited, Launch, Launched, Policy, launch};
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 /// How often to look how much memory a working process takes, and how many it has become.
 const LOOK_MS: u64 = 25;
+/// The same while it has nothing to do.
+const LOOK_IDLE_MS: u64 = 250;
 /// How long to wait for what a process says last, once it has ended.
 const LAST_WORDS_MS: u64 = 20;
 
@@ -70,14 +77,54 @@ pub(crate) struct Worker {
     launched: Option<Launched>,
     runtime: Runtime,
     pub(crate) log: Arc<Log>,
-    memory_bytes_max: u64,
-    processes_max: u64,
+    most: Most,
     /// Since when it has nothing to do.
     pub(crate) idle_since: Instant,
     /// Of which state of the function's files it is.
     pub(crate) generation: u64,
+    /// Whether it has something to do.
+    is_at_work: Arc<AtomicBool>,
+    /// Looks after it while it has nothing to do.
+    watching: AbortHandle,
     /// Its own folder; removed with it.
     _own: TempDir,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+/// What a process and what it started may take at most.
+#[derive(Clone, Copy)]
+struct Most {
+    memory_bytes: u64,
+    processes: u64,
+}
+
+impl Most {
+    /// Why it must end, where it takes more.
+    fn exceeded_by(self, taken: &Taken) -> Option<Failure> {
+        if taken.memory_bytes > self.memory_bytes {
+            return Some(Failure::Memory { most_bytes: self.memory_bytes });
+        }
+        // The two of the sandbox are none of its own; the system's limit does not bind root.
+        (taken.processes > self.processes + 2).then_some(Failure::Processes { most: self.processes })
+    }
+}
+
+/// Ends a process that takes too much while it has nothing to do: what it left behind goes on.
+async fn watch(process: u32, control: OwnedFd, most: Most, is_at_work: Arc<AtomicBool>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(LOOK_IDLE_MS)).await;
+        if !is_at_work.load(Ordering::Relaxed) && most.exceeded_by(&Taken::by(process)).is_some() {
+            tracing::warn!(process.id = process, "a process takes too much after it has answered, and is ended");
+            // Its sandbox ends everything where it hears this; it fails only where that is gone.
+            let _ = rustix::net::shutdown(&control, rustix::net::Shutdown::Both);
+            return;
+        }
+    }
 }
 
 impl Worker {
@@ -92,7 +139,7 @@ impl Worker {
         timeout: Duration,
     ) -> Result<Self, Failure> {
         let log = Log::new(recipe.function.clone(), recipe.on_line.clone());
-        let own = tempfile::Builder::new().prefix("function-").tempdir();
+        let own = tempfile::Builder::new().prefix("function-").permissions(Permissions::from_mode(0o700)).tempdir();
         let own = own.map_err(|error| Failure::Start(format!("it gets no folder: {error}")))?;
         let mut policy = recipe.policy.clone();
         policy.writes.push(own.path().to_owned());
@@ -100,9 +147,9 @@ impl Worker {
         for name in ["HOME", "TMPDIR"] {
             environment.push((name.to_owned(), own.path().display().to_string()));
         }
-        let (memory_bytes_max, processes_max) = (policy.limits.memory_bytes_max, policy.limits.processes_max);
+        let most = Most { memory_bytes: policy.limits.memory_bytes_max, processes: policy.limits.processes_max };
         // What is looked at is what it uses; what it may reserve is more, as programs do.
-        policy.limits.memory_bytes_max = memory_bytes_max + crate::RESERVED_BYTES;
+        policy.limits.memory_bytes_max += crate::RESERVED_BYTES;
         let launched = launch(Launch {
             program: &recipe.program,
             policy,
@@ -126,18 +173,27 @@ impl Worker {
         let runtime = Runtime::serve(listener, Limits::default(), Some(beside));
         let runtime = runtime.map_err(|error| Failure::Start(error.to_string()))?;
         let idle_since = Instant::now();
+        let is_at_work = Arc::new(AtomicBool::new(true));
+        let watching = match (launched.id(), launched.hold()) {
+            (Some(process), Some(control)) => tokio::spawn(watch(process, control, most, is_at_work.clone())),
+            _ => return Err(Failure::Start("it has ended".to_owned())),
+        };
         let mut worker = Self {
+            is_at_work,
+            watching: watching.abort_handle(),
             launched: Some(launched),
             runtime,
             log,
-            memory_bytes_max,
-            processes_max,
+            most,
             idle_since,
             generation,
             _own: own,
         };
         match worker.begin(timeout.saturating_sub(begun.elapsed())).await {
-            Ok(()) => Ok(worker),
+            Ok(()) => {
+                worker.is_at_work.store(false, Ordering::Relaxed);
+                Ok(worker)
+            }
             Err(failure) => {
                 worker.end().await;
                 Err(failure)
@@ -191,7 +247,20 @@ impl Worker {
         live: Option<oneshot::Sender<Begun>>,
         timeout: Duration,
     ) -> Result<Answered, Failure> {
-        let Self { launched: Some(launched), runtime, log, memory_bytes_max, processes_max, .. } = self else {
+        let is_at_work = self.is_at_work.clone();
+        is_at_work.store(true, Ordering::Relaxed);
+        let result = self.invoke_watched(invocation, live, timeout).await;
+        is_at_work.store(false, Ordering::Relaxed);
+        result
+    }
+
+    async fn invoke_watched(
+        &mut self,
+        invocation: Invocation,
+        live: Option<oneshot::Sender<Begun>>,
+        timeout: Duration,
+    ) -> Result<Answered, Failure> {
+        let Self { launched: Some(launched), runtime, log, most, .. } = self else {
             return Err(Failure::Exited(Exited::default()));
         };
         log.begin(&invocation.id);
@@ -200,12 +269,8 @@ impl Worker {
             loop {
                 tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
                 let taken = process.map(Taken::by).unwrap_or_default();
-                if taken.memory_bytes > *memory_bytes_max {
-                    return Failure::Memory { most_bytes: *memory_bytes_max };
-                }
-                // The two of the sandbox are none of its own; the system's limit does not bind root.
-                if taken.processes > *processes_max + 2 {
-                    return Failure::Processes { most: *processes_max };
+                if let Some(failure) = most.exceeded_by(&taken) {
+                    return failure;
                 }
             }
         };

@@ -12,8 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use callboard::{
-    Answer, AnswerBody, Binding, Data, Fault, FaultKind, Host, Kind, Msg, Principal, Reply, Service, Stranger, Tenant,
-    Uri, Who,
+    Answer, AnswerBody, Data, Fault, FaultKind, Host, Kind, Msg, Principal, Reply, Service, Stranger, Tenant, Uri, Who,
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -200,20 +199,15 @@ fn of_all_tenants(tenant: &Tenant) -> Refusal {
     Refusal(StatusCode::FORBIDDEN, "AccessDeniedException", message)
 }
 
-/// Whether a function is of all tenants: the operator's, and what only services may do with what tenants share.
-fn is_of_all_tenants(service: &Service, row: &Binding) -> bool {
-    let is_sharing = service.tables.iter().any(|table| !table.is_tenants);
-    row.pattern.as_str().starts_with("/-/") || (is_sharing && row.who == Who::Services)
-}
-
 /// What a function of this name answers: the row of the table, where its pattern has no names. A command wins over a query. Where
 /// asked, also among the functions that are of all tenants.
 fn find(host: &Host, name: &str, is_among_all: bool) -> Option<(Kind, Uri)> {
     let name = name.rsplit_once(":function:").map_or(name, |(_, name)| name);
     let name = name.strip_suffix(":$LATEST").unwrap_or(name);
-    let rows = host.space().services.iter().flat_map(|service| {
-        service.bindings.iter().filter(move |row| is_among_all || !is_of_all_tenants(service, row))
-    });
+    let rows =
+        host.space().services.iter().flat_map(|service| {
+            service.bindings.iter().filter(move |row| is_among_all || !service.is_of_all_tenants(row))
+        });
     let named = rows.filter(|row| {
         let full = row.function_name();
         full == name || full.strip_suffix(name).is_some_and(|before| before.ends_with("::"))

@@ -9,6 +9,8 @@ pub(crate) enum State {
     Idle,
     /// It works on this invocation.
     Busy(String),
+    /// Its answer to this invocation is passed on while it comes.
+    Answering(String),
     /// It has answered this invocation and not asked for another.
     Answered(String),
     /// It has said that it cannot start.
@@ -44,7 +46,9 @@ impl State {
         match (self, said) {
             (Self::Starting | Self::Idle | Self::Answered(_), Said::Next) | (Self::Starting, Said::InitError) => Ok(()),
             (Self::Busy(id), Said::Answer(answered)) if id == answered => Ok(()),
-            (Self::Answered(id), Said::Answer(answered)) if id == answered => Err(Refusal::Transition),
+            (Self::Answering(id) | Self::Answered(id), Said::Answer(answered)) if id == answered => {
+                Err(Refusal::Transition)
+            }
             (_, Said::Answer(_)) => Err(Refusal::RequestId),
             (_, Said::Next | Said::InitError) => Err(Refusal::Transition),
         }

@@ -129,7 +129,7 @@ impl Runtime {
 
     /// Whether the process has answered everything it was given.
     pub fn is_idle(&self) -> bool {
-        !matches!(self.shared.stage().state, State::Busy(_))
+        !matches!(self.shared.stage().state, State::Busy(_) | State::Answering(_))
     }
 
     /// Gives the process an invocation and waits for its answer, without any deadline. Others wait their turn. Where nobody waits

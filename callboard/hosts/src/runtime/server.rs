@@ -2,7 +2,7 @@
 
 use super::invocation::{WITH_PRELUDE, is_json, read_streamed};
 use super::machine::{Refusal, Said, State};
-use super::{Answered, FunctionError, Invocation, InvokeError, Shared, streaming};
+use super::{Answered, Begun, FunctionError, Invocation, InvokeError, Shared, Stage, streaming};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 const BASE: &str = "/2018-06-01/runtime/";
@@ -124,12 +124,42 @@ fn work_response(invocation: Invocation) -> Response<Full<Bytes>> {
 fn settle(shared: &Shared, id: &str, result: Result<Answered, InvokeError>) -> Result<(), Refusal> {
     let mut stage = shared.stage();
     stage.state.hear(Said::Answer(id))?;
+    end(&mut stage, id, result);
+    Ok(())
+}
+
+fn end(stage: &mut Stage, id: &str, result: Result<Answered, InvokeError>) {
     stage.state = State::Answered(id.to_owned());
     if let Some(asker) = stage.asker.take() {
         // Nobody may wait any more.
         drop(asker.send(result));
     }
-    Ok(())
+}
+
+/// Whoever passes on the answer as it comes, where somebody does: from now on nothing else answers this invocation.
+fn begin_to_pass_on(shared: &Shared, id: &str) -> Result<Option<oneshot::Sender<Begun>>, Refusal> {
+    let mut stage = shared.stage();
+    stage.state.hear(Said::Answer(id))?;
+    let live = stage.live.take();
+    if live.is_some() {
+        stage.state = State::Answering(id.to_owned());
+    }
+    Ok(live)
+}
+
+/// What was begun is broken off where its sender goes before it has ended.
+struct Passing<'a> {
+    shared: &'a Shared,
+    id: &'a str,
+}
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        let mut stage = self.shared.stage();
+        if stage.state == State::Answering(self.id.to_owned()) {
+            end(&mut stage, self.id, Err(InvokeError::Broken));
+        }
+    }
 }
 
 async fn respond(shared: &Arc<Shared>, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -142,16 +172,21 @@ async fn respond(shared: &Arc<Shared>, id: &str, request: Request<Incoming>) -> 
     let media_type = text(request.headers(), "content-type");
     let is_streamed = text(request.headers(), MODE).eq_ignore_ascii_case("streaming");
     let live = match is_streamed && (media_type == WITH_PRELUDE || !is_json(&media_type)) {
-        true => shared.stage().live.take(),
+        true => match begin_to_pass_on(shared, id) {
+            Ok(live) => live,
+            Err(refused) => return refuse(refused),
+        },
         false => None,
     };
     if let Some(live) = live {
+        let passing = Passing { shared, id };
         let result = streaming::pass_on(request.into_body(), &media_type, live).await;
         let is_left = result == Err(InvokeError::Left);
-        return match settle(shared, id, result) {
-            Err(refused) => refuse(refused),
-            Ok(()) if is_left => refusal(StatusCode::GONE, "Gone", "nobody takes the rest of this answer"),
-            Ok(()) => accepted(),
+        end(&mut shared.stage(), id, result);
+        drop(passing);
+        return match is_left {
+            true => refusal(StatusCode::GONE, "Gone", "nobody takes the rest of this answer"),
+            false => accepted(),
         };
     }
     let size_max = if is_streamed { shared.limits.streamed_bytes_max } else { shared.limits.answer_bytes_max };

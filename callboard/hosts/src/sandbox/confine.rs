@@ -151,7 +151,47 @@ const REFUSED: &[i64] = &[
     libc::SYS_vhangup,
     // Older Landlocks do not see it; files of one's own are cut by `ftruncate`.
     libc::SYS_truncate,
+    // No Landlock sees what changes who may do what with a file, or when it was changed: whoever runs us owns many.
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_fremovexattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_setxattr,
+    libc::SYS_utimensat,
+    FCHMODAT2,
+    SETXATTRAT,
+    REMOVEXATTRAT,
+    FILE_SETATTR,
+    // Memory that belongs to no process is counted for none.
+    libc::SYS_memfd_create,
+    libc::SYS_memfd_secret,
+    libc::SYS_shmget,
+    // Nor does Landlock see what tells of changes in folders that it may not list.
+    libc::SYS_inotify_add_watch,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
 ];
+
+/// Newer calls have one number on every machine.
+const FCHMODAT2: i64 = 452;
+const SETXATTRAT: i64 = 463;
+const REMOVEXATTRAT: i64 = 466;
+const FILE_SETATTR: i64 = 469;
 
 /// Namespaces that `clone` would make.
 const NAMESPACES: i32 = libc::CLONE_NEWCGROUP
@@ -180,6 +220,11 @@ fn filter(policy: &Policy) -> Result<(), seccompiler::Error> {
         }
     }
     rules.insert(libc::SYS_socket, sockets);
+    // One of a pair reaches sockets by name where it takes messages for anybody: `sendto`, `connect`, `bind`. A raw one is such.
+    let for_anybody = [libc::SOCK_DGRAM, libc::SOCK_RAW];
+    let for_anybody = for_anybody.map(|kind| condition(1, SeccompCmpOp::MaskedEq(0xf), kind).map(|is| vec![is]));
+    let for_anybody: Result<Vec<_>, _> = for_anybody.into_iter().map(|is| is.and_then(SeccompRule::new)).collect();
+    rules.insert(libc::SYS_socketpair, for_anybody?);
     let flags: Vec<SeccompRule> = (0..31)
         .map(|bit| 1 << bit)
         .filter(|bit| NAMESPACES & bit != 0)

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -118,6 +118,11 @@ impl Launched {
         serde_json::from_slice(&self.said).unwrap_or_default()
     }
 
+    /// Another hold of the socket, for whoever ends the command without having it.
+    pub(crate) fn hold(&self) -> Option<OwnedFd> {
+        self.control.as_ref()?.as_fd().try_clone_to_owned().ok()
+    }
+
     /// Whether the command still runs, as far as is known.
     pub(crate) fn is_alive(&mut self) -> bool {
         let mut byte = [0];
@@ -134,7 +139,10 @@ impl Launched {
 
     /// Ends the command with everything it started, and waits until it is gone.
     pub(crate) async fn end(mut self) {
-        self.control = None;
+        if let Some(control) = self.control.take() {
+            // Closing it is not enough where somebody else holds it too; it fails only where the other end is gone.
+            let _ = rustix::net::shutdown(&control, rustix::net::Shutdown::Both);
+        }
         if tokio::time::timeout(Duration::from_millis(END_MS), self.child.wait()).await.is_err() {
             drop(self.child.kill().await);
         }

@@ -4,7 +4,7 @@ use crate::stage::{Lines, folder, functions};
 use crate::wire::{Said, Wire};
 use callboard::operator;
 use callboard::policy::{Policy, Question, Refusal, Tables};
-use callboard::{Empty, Fault, Kind, Msg, Reply, Service, Stranger, Who};
+use callboard::{Empty, Fault, Kind, Msg, Reply, Service, Stranger, Uri, Who};
 use callboard_bench::{Bench, Kept};
 use callboard_hosts::invoke::{self, Keys};
 use hmac::{Hmac, Mac};
@@ -35,8 +35,17 @@ def handler(event, context):
     told = [{'on': 'noted /notes/1', 'data': event['data']}]
     return {'$reply': {'puts': [{'key': 'note', 'value': event['data']}], 'events': told}}
 "#;
-const NOTES_DECLARED: &str =
-    "[[function]]\non = \"POST /notes\"\nhandler = \"notes.py\"\ndocuments = true\nevents = [\"noted /notes/{id}\"]";
+/// Reads and sends whatever it is told to.
+const CLERK: &str = r#"
+def handler(event, context):
+    try:
+        found = context.read('/registry')
+    except Exception as error:
+        found = error.code
+    return {'$reply': {'body': found, 'sends': [{'on': 'POST /registry', 'data': {}}] if event['data'] else []}}
+"#;
+const NOTES_DECLARED: &str = "[[function]]\non = \"POST /clerk\"\nhandler = \"clerk.py\"\nreads = [\"/registry\"]\nsends = [\"POST /registry\"]\n\
+    [[function]]\non = \"POST /notes\"\nhandler = \"notes.py\"\ndocuments = true\nevents = [\"noted /notes/{id}\"]";
 
 /// The tables, and nothing at all in one tenant.
 struct Closed(&'static str);
@@ -46,6 +55,10 @@ impl Policy for Closed {
         let refusal = || Refusal { rule: format!("{} is closed", self.0), changes: Vec::new(), instead: None };
         if question.tenant.as_str() == self.0 { Err(Box::new(refusal())) } else { Tables.decide(question) }
     }
+}
+
+async fn add(_: Msg<Empty>) -> Result<Reply, Fault> {
+    Ok(Reply::nothing().emit(callboard::event("added"), Uri::parse("/registry").expect("a URI"), json!(null)))
 }
 
 async fn list_all(_: Msg<Empty>) -> Result<Reply<[&'static str; 2]>, Fault> {
@@ -66,10 +79,11 @@ impl Endpoint {
     }
 
     async fn decided_by(policy: impl Policy + 'static) -> Self {
-        let (folder, lines) = (folder(&[("notes.py", NOTES)]), Lines::default());
+        let (folder, lines) = (folder(&[("notes.py", NOTES), ("clerk.py", CLERK)]), Lines::default());
         let functions = functions(NOTES_DECLARED, folder.path(), &lines).await.expect("functions");
         let registry = Service::new("registry")
             .on(Kind::Get, "/registry", list_all, Who::Services, Stranger::NotFound)
+            .on(Kind::Post, "/registry", add, Who::Services, Stranger::NotFound)
             .shared_tables(&["registry"])
             .migration("0001_registry", "CREATE TABLE registry (name TEXT PRIMARY KEY)");
         let services = vec![functions.service(), registry, operator::service(), invoke::service()];
@@ -222,6 +236,18 @@ async fn what_is_of_all_tenants_is_for_keys_of_none() {
     }
     let unknown = endpoint.invoke(VALLEY, "nothing", json!(null)).await;
     assert_eq!((unknown.status, unknown.header("x-amzn-errortype")), (404, Some("ResourceNotFoundException")));
+}
+
+#[tokio::test]
+async fn what_is_of_all_tenants_is_not_reached_through_a_function_either() {
+    let endpoint = Endpoint::new().await;
+    let read = endpoint.invoke(VALLEY, "clerk", json!(false)).await;
+    assert_eq!(read.text(), "\"no_such_uri\"", "read through a function");
+    let sent = endpoint.invoke(VALLEY, "clerk", json!(true)).await;
+    assert_eq!(sent.header("x-amz-function-error"), Some("Unhandled"), "sent through a function: {}", sent.text());
+    endpoint.bench.settle().await;
+    assert!(endpoint.bench.messages().await.iter().all(|event| event["type"] != "added"));
+    assert_eq!(endpoint.invoke(DESK, "clerk", json!(true)).await.text(), r#"["harbour","valley"]"#);
 }
 
 #[tokio::test]

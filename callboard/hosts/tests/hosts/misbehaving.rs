@@ -147,3 +147,19 @@ async fn a_caller_who_leaves_ends_the_work() {
     assert!(left.is_err(), "the caller left");
     assert_eq!(ask(&stage, "well").await.expect("the only place is free again"), "well");
 }
+
+#[tokio::test]
+async fn who_takes_memory_after_the_answer_is_ended_too() {
+    let body = "held = os.open('pipes/held', os.O_RDONLY | os.O_NONBLOCK)\n\
+        if os.fork() == 0:\n\
+        \x20   kept = bytearray(200 << 20)\n\
+        \x20   for at in range(0, len(kept), 4096): kept[at] = 1\n\
+        \x20   time.sleep(100)\n\
+        return 'done'";
+    let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
+    let files = [("do.py", &*format!("{HEAD}{body}")), ("pipes/none", "")];
+    let stage = Stage::new(&python("memory_mb_max = 96\nidle_ms = 600000"), &files).await;
+    let held = stage.pipe("held");
+    assert_eq!(ask(&stage, "badly").await.expect("an answer"), "done");
+    tokio::time::timeout(Duration::from_secs(5), released(&held)).await.expect("it is ended while nobody calls");
+}

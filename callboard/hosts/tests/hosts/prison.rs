@@ -32,6 +32,30 @@ def attempt(what):
             return "signalled"
         if kind == "run":
             return subprocess.run(rest.split(), capture_output=True, timeout=5).returncode or "ran"
+        if kind == "chmod":
+            os.chmod(rest, 0o4777)
+            return "changed"
+        if kind == "fchmod":
+            os.fchmod(os.open(rest, os.O_RDONLY), 0o4777)
+            return "changed"
+        if kind == "utime":
+            os.utime(rest, (1, 1))
+            return "changed"
+        if kind == "mark":
+            os.setxattr(rest, "user.mark", b"x")
+            return "changed"
+        if kind == "tell":
+            ours, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            return ours.sendto(b"x", rest) and "told"
+        if kind == "watch":
+            import ctypes
+            libc = ctypes.CDLL(None)
+            return "watching" if libc.inotify_add_watch(libc.inotify_init1(0), rest.encode(), 0xfff) >= 0 else "refused"
+        if kind == "memory":
+            if rest == "file":
+                return os.memfd_create("x") and "made"
+            import ctypes
+            return "made" if ctypes.CDLL(None).shmget(0, 1 << 20, 0o1600) >= 0 else "refused"
         if kind == "see":
             return os.environ.get(rest, "nothing")
     except Exception as error:
@@ -87,6 +111,61 @@ async fn it_reads_its_own_files_and_nobody_elses() {
         assert_eq!(got, *want, "{what}");
     }
     assert_eq!(std::fs::read_to_string(at("two/theirs.txt")).expect("it is there"), "theirs");
+}
+
+#[tokio::test]
+async fn it_changes_nothing_about_files_and_hears_of_none() {
+    let stage = stage().await;
+    let at = |file: &str| stage.folder.path().canonicalize().expect("a folder").join(file).display().to_string();
+    let listener = std::os::unix::net::UnixDatagram::bind(at("told.sock")).expect("a socket");
+    listener.set_nonblocking(true).expect("it does not wait");
+    let home = attempts(&stage, &["see TMPDIR".to_owned()]).await.remove(0);
+    let tries = [
+        (format!("chmod {}", at("beside.txt")), "PermissionError"),
+        (format!("fchmod {}", at("one/own.txt")), "PermissionError"),
+        (format!("chmod {}", home.as_str().expect("a path")), "PermissionError"),
+        (format!("utime {}", at("beside.txt")), "PermissionError"),
+        (format!("mark {}", at("beside.txt")), "PermissionError"),
+        (format!("tell {}", at("told.sock")), "PermissionError"),
+        (format!("watch {}", at("two")), "refused"),
+        ("memory file".to_owned(), "PermissionError"),
+        ("memory shared".to_owned(), "refused"),
+    ];
+    let said = attempts(&stage, &tries.clone().map(|(what, _)| what)).await;
+    for ((what, want), got) in tries.iter().zip(said) {
+        assert_eq!(got, *want, "{what}");
+    }
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(home.as_str().expect("a path")).expect("it is there").permissions(),
+    );
+    assert_eq!(mode & 0o7777, 0o700, "its folder is nobody else's");
+    assert!(listener.recv(&mut [0; 8]).is_err(), "nobody was told anything");
+}
+
+#[tokio::test]
+async fn functions_of_one_folder_read_neither_what_declares_them_nor_the_code_of_another() {
+    let toml = TOML
+        .replace("folder = \"one\"\n", "")
+        .replace("handler = \"try.py\"\nfolder = \"two\"", "handler = \"lib/other.py\"");
+    let files = [
+        ("try.py", TRY),
+        ("lib/other.py", TRY),
+        ("lib/shared.txt", "x"),
+        ("space.toml", &toml),
+        ("showrunner.toml", "x"),
+    ];
+    let stage = Stage::new(&toml, &files).await;
+    let at = |file: &str| stage.folder.path().canonicalize().expect("a folder").join(file).display().to_string();
+    let tries = [
+        (format!("read {}", at("space.toml")), "PermissionError"),
+        (format!("read {}", at("showrunner.toml")), "PermissionError"),
+        (format!("read {}", at("lib/other.py")), "PermissionError"),
+        (format!("read {}", at("lib/shared.txt")), "read"),
+    ];
+    let said = attempts(&stage, &tries.clone().map(|(what, _)| what)).await;
+    for ((what, want), got) in tries.iter().zip(said) {
+        assert_eq!(got, *want, "{what}");
+    }
 }
 
 #[tokio::test]

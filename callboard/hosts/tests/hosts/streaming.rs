@@ -127,3 +127,17 @@ async fn who_does_not_take_pieces_gets_the_whole() {
     let AnswerBody::Bytes { bytes, .. } = answer.body else { panic!("it is whole") };
     assert_eq!(&bytes[..], b"firstlast");
 }
+
+#[tokio::test]
+async fn who_answers_again_while_an_answer_is_passed_on_is_not_believed_and_ends_in_time() {
+    // Beside the stream, another connection answers the same invocation.
+    let again = "other = http.client.HTTPConnection(os.environ[\"AWS_LAMBDA_RUNTIME_API\"])\n    \
+        other.request(\"POST\", base + work.headers[\"lambda-runtime-aws-request-id\"] + \"/response\", b'1')\n    \
+        print(other.getresponse().status, flush=True)\n    with open(\"pipes/go\"";
+    let toml = format!("{TOML}\ntimeout_ms = 1500");
+    let stage = with_pipes(&toml, &CODE.replace("with open(\"pipes/go\"", again)).await;
+    let mut source = begun(&stage).await;
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(6), next(&mut source)).await;
+    assert_eq!(ended.expect("its time counts to the last byte"), Some(Err("function.timeout")));
+    assert_eq!(stage.printed(1).await, ["403"]);
+}
