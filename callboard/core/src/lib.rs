@@ -59,7 +59,7 @@ pub use function::{Empty, Function, Input, OfEnv, OfMsg};
 pub use handler::{Handler, Next};
 pub use host::Host;
 pub use id::{Id, pid};
-pub use msg::{Data, HTTP, Head, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, STREAM, Tenant, event};
+pub use msg::{Data, HTTP, Head, INVOKE, JSON_DEPTH_MAX, Kind, Msg, Params, Principal, STREAM, Tenant, event};
 pub use observed::{FunctionPrivileges, Privileges};
 pub use once::{KEY_AGE_MS, KEY_BYTES_MAX};
 pub use pattern::{Pattern, PatternError, Router};

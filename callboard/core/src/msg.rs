@@ -307,6 +307,9 @@ impl Params {
 /// Source of messages that came over HTTP: only there an answer may come in [pieces](crate::Pieces).
 pub const HTTP: &str = "http";
 
+/// Source of messages of programs with a key that invokes functions: services that are counted like anybody of their tenant.
+pub const INVOKE: &str = "invoke";
+
 /// Source of messages that only find out what a stream may tell: they are neither counted as calls nor remembered where refused.
 pub const STREAM: &str = "stream";
 

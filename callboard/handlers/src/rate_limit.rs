@@ -1,7 +1,7 @@
 //! How often somebody may call: a tenant, a person, an address without a person, and an address where secrets can be tried. In
 //! fixed memory, and lossy: under very many callers the idlest are forgotten. Each process counts for itself.
 
-use callboard::{Answer, BoxFuture, Fault, Handler, Head, Host, Msg, Next, Principal, STREAM};
+use callboard::{Answer, BoxFuture, Fault, Handler, Head, Host, INVOKE, Msg, Next, Principal, STREAM};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -102,7 +102,7 @@ impl RateLimit {
             }
             _ => {}
         }
-        if !matches!(head.principal, Principal::Service(_)) {
+        if !matches!(head.principal, Principal::Service(_)) || head.source == INVOKE {
             count("tenant", self.rates.tenant, self.hasher.hash_one(("tenant", &head.tenant)))?;
         }
         Ok(scarcest)

@@ -1,6 +1,8 @@
 //! The service under test: a gate that knows one session in one tenant, and says who stands before it.
 
-use callboard::{Answer, Cookie, Empty, Env, Fault, Kind, Msg, Reply, Secret, Service, Stranger, Tenant, Uri, Who};
+use callboard::{
+    Answer, Cookie, Empty, Env, Fault, Kind, Msg, Principal, Reply, Secret, Service, Stranger, Tenant, Uri, Who,
+};
 use callboard_bench::{Bench, Kept};
 use callboard_handlers::{Authenticate, Meter};
 use schemars::JsonSchema;
@@ -81,6 +83,13 @@ impl<'a> Coming<'a> {
 
     pub(crate) fn in_tenant(mut self, tenant: &str) -> Self {
         self.msg.head_mut().tenant = Tenant::new(tenant);
+        self
+    }
+
+    /// As the service of this name, by way of this source.
+    pub(crate) fn as_service(mut self, name: &'static str, source: &'static str) -> Self {
+        let head = self.msg.head_mut();
+        (head.principal, head.source) = (Principal::Service(name.into()), source.into());
         self
     }
 

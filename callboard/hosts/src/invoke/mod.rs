@@ -12,7 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use callboard::{
-    Answer, AnswerBody, Data, Fault, FaultKind, Host, Kind, Msg, Principal, Reply, Service, Stranger, Tenant, Uri, Who,
+    Answer, AnswerBody, Data, Fault, FaultKind, Host, INVOKE, Kind, Msg, Principal, Reply, Service, Stranger, Tenant,
+    Uri, Who,
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -118,6 +119,9 @@ impl From<Unsigned> for Refusal {
                 ("MissingAuthenticationTokenException", "sign the request with a key of `invoke_keys`")
             }
             Unsigned::UnknownKey => ("UnrecognizedClientException", "there is no such key in `invoke_keys`"),
+            Unsigned::Partial => {
+                ("InvalidSignatureException", "sign every header of the request that begins with `x-amz-`")
+            }
             Unsigned::Expired => ("InvalidSignatureException", "the signature is of another time; set the clock"),
             Unsigned::Wrong => {
                 ("InvalidSignatureException", "the signature is not of this request; look at the secret")
@@ -146,6 +150,9 @@ async fn invoke(
     parts: &Parts,
     body: Incoming,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
+    // Who is nobody's is not listened to.
+    let claim = signature::claim(parts, "lambda", host.ports().clock.now_ms())?;
+    let key = options.keys.find(claim.key).ok_or(Unsigned::UnknownKey)?;
     let too_large = |most: usize| {
         let message = format!("a payload has at most {most} bytes");
         Refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message)
@@ -153,11 +160,14 @@ async fn invoke(
     let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, PAYLOAD_BYTES_MAX).collect()).await;
     let body = match read {
         Ok(Ok(body)) => body.to_bytes(),
-        _ => return Err(too_large(PAYLOAD_BYTES_MAX)),
+        Ok(Err(_)) => return Err(too_large(PAYLOAD_BYTES_MAX)),
+        Err(_) => {
+            let message = format!("send the payload within {} s", BODY_TIMEOUT.as_secs());
+            return Err(Refusal(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException", message));
+        }
     };
-    let secret_of = |id: &str| options.keys.find(id).map(|key| key.secret.expose().as_str());
-    let id = signature::check(parts, &body, "lambda", host.ports().clock.now_ms(), secret_of)?;
-    let key_tenant = options.keys.find(&id).ok_or(Unsigned::UnknownKey)?.tenant.as_ref();
+    claim.check(parts, &body, key.secret.expose())?;
+    let key_tenant = key.tenant.as_ref();
     let not_found =
         |name: &str| Refusal(StatusCode::NOT_FOUND, "ResourceNotFoundException", format!("Function not found: {name}"));
     let name = parts.uri.path().strip_prefix(BASE).and_then(|rest| rest.strip_suffix("/invocations"));
@@ -177,8 +187,8 @@ async fn invoke(
     let mut msg = host.message(kind, uri, key_tenant.unwrap_or(&options.tenant).clone());
     msg.data = Data { media_type: "application/json".into(), bytes: body };
     let head = msg.head_mut();
-    head.source = "invoke".into();
-    head.principal = Principal::Service(format!("invoke/{id}").into());
+    head.source = INVOKE.into();
+    head.principal = Principal::Service(format!("invoke/{}", claim.key).into());
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match header("x-amz-invocation-type") {
         "DryRun" => Ok(said(StatusCode::NO_CONTENT, String::new())),
@@ -219,8 +229,15 @@ fn find(host: &Host, name: &str, is_among_all: bool) -> Option<(Kind, Uri)> {
     Some((row.kind.clone(), Uri::parse(row.pattern.as_str()).ok()?))
 }
 
+fn too_many(fault: Fault) -> Refusal {
+    Refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", fault.message)
+}
+
 async fn enqueue(host: &Host, msg: Msg) -> Result<Response<Full<Bytes>>, Refusal> {
     let broken = |fault: Fault| {
+        if fault.kind == FaultKind::TooMany {
+            return too_many(fault);
+        }
         tracing::warn!(fault.code, fault.detail, "an invocation could not be queued");
         Refusal(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", fault.message)
     };
@@ -229,7 +246,7 @@ async fn enqueue(host: &Host, msg: Msg) -> Result<Response<Full<Bytes>>, Refusal
     let queue = Uri::parse(QUEUE).map_err(Fault::from).map_err(broken)?;
     let mut ask = host.message(Kind::Post, queue, msg.tenant.clone()).with_data(Data::json(&queued));
     let head = ask.head_mut();
-    head.source = "invoke".into();
+    head.source = INVOKE.into();
     head.principal = msg.principal.clone();
     host.dispatch(ask).await.map_err(broken)?;
     Ok(with_id(said(StatusCode::ACCEPTED, String::new()), &msg.id.to_string()))
@@ -244,9 +261,7 @@ async fn call(host: &Host, options: &Options, msg: Msg, has_tail: bool) -> Resul
     let tail = has_tail.then(|| options.tails.take(&id));
     let mut response = match result {
         Ok(answer) => said(StatusCode::OK, payload(answer)),
-        Err(fault) if fault.kind == FaultKind::TooMany => {
-            return Err(Refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", fault.message));
-        }
+        Err(fault) if fault.kind == FaultKind::TooMany => return Err(too_many(fault)),
         Err(fault) => {
             let error = serde_json::to_string(&faults::error_in(&fault)).unwrap_or_default();
             let mut response = said(StatusCode::OK, error);
