@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, Mac};
 use hyper::HeaderMap;
+use hyper::header::HeaderName;
 use hyper::http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
@@ -22,34 +23,32 @@ pub(super) enum Unsigned {
     UnknownKey,
     /// It is too old, or from the future.
     Expired,
+    /// It leaves out a header that says what to do.
+    Partial,
     /// It is of another request, or of another secret.
     Wrong,
 }
 
 /// What the header says.
-struct Claim<'a> {
-    key: &'a str,
+pub(super) struct Claim<'a> {
+    /// Id of the key.
+    pub(super) key: &'a str,
     day: &'a str,
+    date: &'a str,
     region: &'a str,
     service: &'a str,
     headers: Vec<&'a str>,
     signature: Vec<u8>,
 }
 
-/// Checks the signature of a request; gives the id of the key.
+/// Reads what a request says of its signature, before anything of its body is taken.
 ///
 /// # Errors
-/// Why it does not count.
-pub(super) fn check<'a>(
-    parts: &'a Parts,
-    body: &[u8],
-    service: &str,
-    now_ms: i64,
-    secret_of: impl Fn(&str) -> Option<&'a str>,
-) -> Result<String, Unsigned> {
+/// Why it cannot count, whatever the body is.
+pub(super) fn claim<'a>(parts: &'a Parts, service: &str, now_ms: i64) -> Result<Claim<'a>, Unsigned> {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let claim = text("authorization").and_then(read).ok_or(Unsigned::Missing)?;
-    let date = text("x-amz-date").ok_or(Unsigned::Missing)?;
+    let (header, date) = text("authorization").zip(text("x-amz-date")).ok_or(Unsigned::Missing)?;
+    let claim = read(header, date).ok_or(Unsigned::Missing)?;
     let signed_ms = read_date(date).ok_or(Unsigned::Missing)?;
     if claim.service != service || !date.starts_with(claim.day) {
         return Err(Unsigned::Wrong);
@@ -57,19 +56,33 @@ pub(super) fn check<'a>(
     if !["host", "x-amz-date"].iter().all(|name| claim.headers.contains(name)) {
         return Err(Unsigned::Missing);
     }
-    let secret = secret_of(claim.key).ok_or(Unsigned::UnknownKey)?;
+    // Whoever hears a request could otherwise send it again as another kind of invocation.
+    let mut own = parts.headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
+    if own.any(|name| !claim.headers.contains(&name)) {
+        return Err(Unsigned::Partial);
+    }
     if (now_ms - signed_ms).abs() > SKEW_MS_MAX {
         return Err(Unsigned::Expired);
     }
-    let request = canonical(parts, &claim.headers, body).ok_or(Unsigned::Wrong)?;
-    let scope = format!("{}/{}/{}/aws4_request", claim.day, claim.region, claim.service);
-    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(&Sha256::digest(request.as_bytes())));
-    let mut key = sign(format!("AWS4{secret}").as_bytes(), claim.day).finalize().into_bytes();
-    for part in [claim.region, claim.service, "aws4_request"] {
-        key = sign(&key, part).finalize().into_bytes();
+    Ok(claim)
+}
+
+impl Claim<'_> {
+    /// Checks that the request is the one that was signed, with this secret.
+    ///
+    /// # Errors
+    /// That it is not.
+    pub(super) fn check(&self, parts: &Parts, body: &[u8], secret: &str) -> Result<(), Unsigned> {
+        let Self { day, date, region, service, headers, signature, .. } = self;
+        let request = canonical(parts, headers, body).ok_or(Unsigned::Wrong)?;
+        let scope = format!("{day}/{region}/{service}/aws4_request");
+        let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(&Sha256::digest(request.as_bytes())));
+        let mut key = sign(format!("AWS4{secret}").as_bytes(), day).finalize().into_bytes();
+        for part in [region, service, "aws4_request"] {
+            key = sign(&key, part).finalize().into_bytes();
+        }
+        sign(&key, &to_sign).verify_slice(signature).map_err(|_| Unsigned::Wrong)
     }
-    sign(&key, &to_sign).verify_slice(&claim.signature).map_err(|_| Unsigned::Wrong)?;
-    Ok(claim.key.to_owned())
 }
 
 fn sign(key: &[u8], text: &str) -> Hmac<Sha256> {
@@ -79,14 +92,14 @@ fn sign(key: &[u8], text: &str) -> Hmac<Sha256> {
 }
 
 /// `AWS4-HMAC-SHA256 Credential=ID/DAY/REGION/SERVICE/aws4_request, SignedHeaders=a;b, Signature=…`
-fn read(header: &str) -> Option<Claim<'_>> {
+fn read<'a>(header: &'a str, date: &'a str) -> Option<Claim<'a>> {
     let rest = header.strip_prefix(ALGORITHM)?.trim_start();
     let fields: Vec<(&str, &str)> = rest.split(',').filter_map(|field| field.trim().split_once('=')).collect();
     let field = |name: &str| fields.iter().find(|(have, _)| *have == name).map(|(_, value)| *value);
     let credential: Vec<&str> = field("Credential")?.split('/').collect();
     let [key, day, region, service, "aws4_request"] = credential.as_slice() else { return None };
     let headers = field("SignedHeaders")?.split(';').collect();
-    Some(Claim { key, day, region, service, headers, signature: bytes_of(field("Signature")?)? })
+    Some(Claim { key, day, date, region, service, headers, signature: bytes_of(field("Signature")?)? })
 }
 
 fn bytes_of(hex: &str) -> Option<Vec<u8>> {
@@ -178,7 +191,9 @@ mod tests {
     }
 
     fn checked(parts: &Parts, body: &[u8], now_ms: i64) -> Result<String, Unsigned> {
-        check(parts, body, "service", now_ms, |key| (key == "AKIDEXAMPLE").then_some(SECRET))
+        let claim = claim(parts, "service", now_ms)?;
+        claim.check(parts, body, SECRET)?;
+        Ok(claim.key.to_owned())
     }
 
     const VANILLA: &str = "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b";
@@ -205,8 +220,10 @@ mod tests {
         ] {
             assert_eq!(checked(&parts, body, now_ms), Err(want), "{parts:?}");
         }
-        assert_eq!(check(&parts("POST", "/", VANILLA), b"", "service", NOW_MS, |_| None), Err(Unsigned::UnknownKey));
-        assert_eq!(check(&parts("POST", "/", VANILLA), b"", "lambda", NOW_MS, |_| Some(SECRET)), Err(Unsigned::Wrong));
+        assert_eq!(claim(&parts("POST", "/", VANILLA), "lambda", NOW_MS).err(), Some(Unsigned::Wrong));
+        let mut more = parts("POST", "/", VANILLA);
+        more.headers.insert("x-amz-invocation-type", "Event".parse().expect("a value"));
+        assert_eq!(checked(&more, b"", NOW_MS), Err(Unsigned::Partial));
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Endpoint {
     async fn invoke_as(&self, how: &str, key: (&str, &str), name: &str, data: Value) -> Said {
         let name = name.replace(':', "%3A");
         let (path, body) = (format!("/2015-03-31/functions/{name}/invocations"), data.to_string());
-        let by = signed(key, &self.address.to_string(), &path, &body);
+        let by = signed(key, how, &self.address.to_string(), &path, &body);
         self.post(&path, &format!("x-amz-invocation-type: {how}\r\nauthorization: {by}\r\n"), &body).await
     }
 
@@ -125,16 +125,17 @@ impl Endpoint {
 }
 
 /// The `authorization` of a request, as clients of AWS sign it.
-fn signed((id, secret): (&str, &str), host: &str, path: &str, body: &str) -> String {
+fn signed((id, secret): (&str, &str), how: &str, host: &str, path: &str, body: &str) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let sign = |key: &[u8], text: &str| {
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).expect("any length");
         mac.update(text.as_bytes());
         mac.finalize().into_bytes().to_vec()
     };
-    let (names, path) = ("host;x-amz-date", path.replace('%', "%25"));
+    let (names, path) = ("host;x-amz-date;x-amz-invocation-type", path.replace('%', "%25"));
     let digest = hex(&Sha256::digest(body));
-    let request = format!("POST\n{path}\n\nhost:{host}\nx-amz-date:{NOW}\n\n{names}\n{digest}");
+    let headers = format!("host:{host}\nx-amz-date:{NOW}\nx-amz-invocation-type:{how}\n");
+    let request = format!("POST\n{path}\n\n{headers}\n{names}\n{digest}");
     let scope = [&NOW[..8], "eu-central-1", "lambda", "aws4_request"];
     let key = scope.iter().fold(format!("AWS4{secret}").into_bytes(), |key, part| sign(&key, part));
     let scope = scope.join("/");
@@ -185,6 +186,29 @@ async fn nobody_and_strangers_invoke_nothing() {
     }
     endpoint.bench.settle().await;
     assert_eq!(endpoint.shown(HARBOUR).await[2], "six boats");
+    // Nothing of a long payload is waited for: it never comes.
+    for head in ["", "authorization: AWS4-HMAC-SHA256 Credential=stranger/a/b/lambda/aws4_request\r\n"] {
+        let mut wire = Wire::to(endpoint.address).await;
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: a\r\nx-amz-date: {NOW}\r\n{head}content-length: 5000000\r\n\r\n");
+        wire.write(head.as_bytes()).await;
+        assert_eq!(wire.read().await.expect("an answer").status, 403);
+    }
+}
+
+#[tokio::test]
+async fn what_was_signed_is_not_sent_again_as_another_kind_of_invocation() {
+    let endpoint = Endpoint::new().await;
+    let (path, body) = ("/2015-03-31/functions/notes/invocations", "\"six boats\"");
+    let by = signed(HARBOUR, "DryRun", &endpoint.address.to_string(), path, body);
+    for how in ["Event", "RequestResponse"] {
+        let said = endpoint.post(path, &format!("x-amz-invocation-type: {how}\r\nauthorization: {by}\r\n"), body).await;
+        assert_eq!((said.status, said.header("x-amzn-errortype")), (403, Some("InvalidSignatureException")), "{how}");
+    }
+    let more = format!("x-amz-invocation-type: DryRun\r\nx-amz-log-type: Tail\r\nauthorization: {by}\r\n");
+    let said = endpoint.post(path, &more, body).await;
+    assert!(said.status == 403 && said.text().contains("sign every header"), "{}", said.text());
+    assert_eq!(endpoint.shown(HARBOUR).await[2], json!(null), "nothing was kept");
 }
 
 #[tokio::test]
