@@ -33,6 +33,9 @@ struct Event<'a> {
     media_type: &'a str,
 }
 
+/// The field by which a function says more than an answer.
+const WORDS: &str = "$reply";
+
 /// Who acts.
 #[derive(Serialize)]
 struct Who<'a> {
@@ -57,7 +60,9 @@ pub(crate) fn write(msg: &Msg, names: &[&'static str], traceparent: Option<&str>
             data = RawValue::from_string(Value::Object(fields(&msg.data)).to_string()).ok()
         }
         _ if media_type.is_empty() || media_type == "application/json" || media_type.ends_with("+json") => {
-            data = Some(msg.data.read::<Box<RawValue>>()?);
+            let value = msg.data.read::<Box<RawValue>>()?;
+            refuse_words(&value)?;
+            data = Some(value);
         }
         bytes => data_base64 = Some(STANDARD.encode(bytes)),
     }
@@ -88,6 +93,25 @@ pub(crate) fn write(msg: &Msg, names: &[&'static str], traceparent: Option<&str>
     serde_json::to_vec(&event).map_err(|error| Fault::bug(format!("a message does not serialise: {error}")))
 }
 
+/// Refuses data that could be a function's own words: one that gives back what it was given would do what its caller says.
+fn refuse_words(data: &RawValue) -> Result<(), Fault> {
+    fn has_words(value: &Value) -> bool {
+        match value {
+            Value::Object(fields) => fields.contains_key(WORDS) || fields.values().any(has_words),
+            Value::Array(values) => values.iter().any(has_words),
+            _ => false,
+        }
+    }
+    let text = data.get();
+    // Its name may also be written with escapes.
+    let may_have = text.contains(WORDS) || text.contains("\\u");
+    if may_have && serde_json::from_str(text).is_ok_and(|value| has_words(&value)) {
+        let message = format!("rename the field `{WORDS}`: in what functions answer it says what to do");
+        return Err(Fault::bad_input("data.reserved", message));
+    }
+    Ok(())
+}
+
 /// Fields of a query or a form: a text each, or a list where one comes more than once.
 fn fields(data: &Data) -> Map<String, Value> {
     let mut fields = Map::new();
@@ -111,6 +135,23 @@ fn decode(text: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_puts_words_into_the_mouth_of_a_function() {
+        for reserved in [
+            r#"{"$reply":{}}"#,
+            r#"{"a":[1,{"b":{"$reply":null}}]}"#,
+            r#"{"\u0024reply":{}}"#,
+            r#"[{"$re\u0070ly":1}]"#,
+        ] {
+            let data = RawValue::from_string(reserved.to_owned()).expect("JSON");
+            assert_eq!(refuse_words(&data).expect_err(reserved).code, "data.reserved", "{reserved}");
+        }
+        for plain in [r#"{"reply":{}}"#, r#""$reply""#, r#"{"a":"$reply"}"#, r#"{"$reply ":1}"#, r#""\u0024""#, "7"] {
+            let data = RawValue::from_string(plain.to_owned()).expect("JSON");
+            assert!(refuse_words(&data).is_ok(), "{plain}");
+        }
+    }
 
     #[test]
     fn a_query_is_read_with_what_comes_twice() {
