@@ -136,8 +136,14 @@ pub(crate) async fn serve_invokes(settings: &Settings, app: &App, tails: Tails) 
     }
     let keys = invoke::Keys::parse(settings.get("invoke_keys"))?;
     let tenant = Tenant::new(settings.get("tenant"));
-    // The server's own channel may be made later: the demo makes it.
-    for (id, of) in keys.tenants().filter(|(_, of)| **of != tenant) {
+    if let Some((id, _)) = keys.tenants().find(|(_, of)| **of == tenant) {
+        let message = format!(
+            "invoke_keys has a key `{id}` of the channel {tenant}, whose owners are the operators of this server: it would be no less; \
+             write it without `@{tenant}`"
+        );
+        return Err(Fault::bad_input("settings", message));
+    }
+    for (id, of) in keys.tenants() {
         call::check_is_there(app, of).await.map_err(|fault| match fault.code {
             "tenant.unknown" => {
                 let message = format!("{}, or correct the key `{id}` in `invoke_keys`", fault.message);
