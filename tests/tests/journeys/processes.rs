@@ -244,6 +244,10 @@ fn keys_that_cannot_be_are_told_at_start_with_what_to_do() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("invoke_keys has a key `crew` with an `@` that no name of a tenant follows"), "{said}");
     assert!(!said.contains("parade"), "a secret is never repeated: {said}");
+    let (code, said) = told("crew:lantern/fish+parade=31@demo");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("a key `crew` of the channel demo, whose owners are the operators of this server"), "{said}");
+    assert!(said.contains("write it without `@demo`"), "{said}");
 }
 
 #[test]
