@@ -3,7 +3,7 @@
 use crate::app::{self, App};
 use crate::cli::Up;
 use crate::settings::Settings;
-use crate::up::{self, cannot_listen, readable, told_to_end, wait};
+use crate::up::{self, cannot_listen, finish, readable, told_to_end, wait};
 use crate::{cargo, print};
 use callboard::{Fault, Service, Tenant};
 use callboard_engines::delivery;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// Where the records of a folder of functions are, unless the settings say otherwise: hidden, so that no function reads it.
 const DATA: &str = ".showrunner";
@@ -115,13 +116,18 @@ pub(crate) async fn run(settings: &Settings, found: Found) -> Result<(), Fault> 
     let services = vec![callboard::operator::service(), functions.service()];
     let app = app::open_functions(settings, services.clone()).await?;
     let (stop, stopped) = watch::channel(false);
-    let watching = tokio::spawn(renew(functions.clone(), folder.clone(), is_built, wait(stopped.clone())));
+    let mut work = JoinSet::new();
+    work.spawn(renew(functions.clone(), folder.clone(), is_built, wait(stopped.clone())));
     greet(&functions, &services[1], &format!("http://{}", readable(&address.to_string())));
-    serve(settings, &app, &functions, listener, &stopped).await?;
+    serve(settings, &app, &functions, listener, &mut work, &stopped).await?;
     functions.prepare().await;
     told_to_end().await;
+    tracing::info!("{}", up::ENDING);
     stop.send_replace(true);
-    watching.await.map_err(|error| Fault::bug(error.to_string()))
+    tokio::select! {
+        result = finish(work) => result,
+        () = told_to_end() => Ok(()),
+    }
 }
 
 async fn serve(
@@ -129,16 +135,17 @@ async fn serve(
     app: &App,
     functions: &Functions,
     listener: TcpListener,
+    work: &mut JoinSet<()>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(), Fault> {
     let mut options = HttpOptions::new(Tenants::Only(Tenant::new(settings.get("tenant"))));
     options.has_only_resources = true;
-    tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
+    work.spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
     tokio::spawn(app.traffic.clone().keep_saved());
-    tokio::spawn(up::export(app.exporter.clone(), wait(stopped.clone())));
-    tokio::spawn(http::serve(app.host.clone(), options, listener, wait(stopped.clone())));
-    tokio::spawn(socket::serve(app.host.clone(), app.folder.join(up::SOCKET), wait(stopped.clone())));
-    up::serve_invokes(settings, app, functions.tails.clone()).await
+    work.spawn(up::export(app.exporter.clone(), wait(stopped.clone())));
+    work.spawn(http::serve(app.host.clone(), options, listener, wait(stopped.clone())));
+    work.spawn(socket::serve(app.host.clone(), app.folder.join(up::SOCKET), wait(stopped.clone())));
+    up::serve_invokes(settings, app, functions.tails.clone(), work, wait(stopped.clone())).await
 }
 
 fn greet(functions: &Functions, service: &Service, url: &str) {

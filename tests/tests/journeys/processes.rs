@@ -33,10 +33,13 @@ impl Folder {
     fn up_within(folder: &Path, patience: Duration, environment: &[(&str, &str)]) -> Self {
         let mut command = showrunner(&["up", "--listen", "127.0.0.1:0"]);
         command.envs(environment.iter().copied());
-        let mut child = command.current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
+        let of_errors = sender.clone();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| of_errors.send(line)));
         let mut folder = Self { child, port: 0, lines, shown: String::new(), patience };
         folder.wait_for("Confined by");
         let address = folder.shown.split("http://localhost:").nth(1).expect("an address");
@@ -54,12 +57,17 @@ impl Folder {
     }
 
     fn get(&self, target: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        ask(self.port, target)
     }
+}
+
+/// The whole response of whoever listens on a port of this machine.
+fn ask(port: u16, target: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Folder {
@@ -269,6 +277,36 @@ fn what_is_saved_runs_and_a_mistake_is_told_where_it_is() {
     while !running.get("/hello").ends_with("\"Hello, world\"") {
         assert!(begun.elapsed() < PATIENCE);
     }
+}
+
+/// Answers once there is a file `go` in its folder.
+const WAITING: &str = "# /// showrunner
+# on = \"GET /hello\"
+# who = \"anyone\"
+# ///
+import os, time
+def handler(event, context):
+    print('begun')
+    while not os.path.exists('go'):
+        time.sleep(0.01)
+    return 'finished'
+";
+
+#[test]
+fn whoever_waits_for_an_answer_gets_it_although_the_folder_is_told_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hello.py"), WAITING).unwrap();
+    let mut running = Folder::up(folder.path());
+    let port = running.port;
+    let asking = thread::spawn(move || ask(port, "/hello"));
+    running.wait_for("hello │ begun");
+    let id = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    running.wait_for("ending: what runs is finished first");
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    let answer = asking.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\"finished\""), "{answer}");
+    assert!(running.child.wait().unwrap().success());
 }
 
 #[test]
