@@ -118,8 +118,8 @@ pub(crate) async fn run(settings: &Settings, found: Found) -> Result<(), Fault> 
     let (stop, stopped) = watch::channel(false);
     let mut work = JoinSet::new();
     work.spawn(renew(functions.clone(), folder.clone(), is_built, wait(stopped.clone())));
-    greet(&functions, &services[1], &format!("http://{}", readable(&address.to_string())));
     serve(settings, &app, &functions, listener, &mut work, &stopped).await?;
+    greet(&functions, &services[1], &format!("http://{}", readable(&address.to_string())));
     functions.prepare().await;
     told_to_end().await;
     tracing::info!("{}", up::ENDING);

@@ -310,6 +310,18 @@ fn whoever_waits_for_an_answer_gets_it_although_the_folder_is_told_to_end() {
 }
 
 #[test]
+fn nothing_is_said_to_be_ready_before_all_that_can_be_wrong_is_right() {
+    let folder = new("python");
+    let mut up = showrunner(&["up", "--listen", "127.0.0.1:0"]);
+    up.current_dir(&folder).env("SHOWRUNNER_INVOKE", "127.0.0.1:0").env("SHOWRUNNER_INVOKE_KEYS", "desk");
+    let output = up.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("invoke_keys"), "{said}");
+}
+
+#[test]
 fn what_is_missing_is_named_with_what_to_install() {
     let (folder, nothing) = (new("python"), tempfile::tempdir().unwrap());
     let mut up = showrunner(&["up", "--listen", "127.0.0.1:0"]);
