@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A function as `space.toml`, or the head of its file, has it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declared {
     /// Its name; without one that of its file.
@@ -72,7 +72,7 @@ pub struct Declared {
 }
 
 /// One text, or a list.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany {
     /// One.
@@ -182,6 +182,12 @@ pub(crate) fn leak(text: impl Into<String>) -> &'static str {
 }
 
 impl Declared {
+    /// What its author knows it by: its file, otherwise its name.
+    pub fn label(&self) -> String {
+        let file = self.handler.as_ref().map(|file| file.display().to_string());
+        file.or_else(|| self.name.clone()).unwrap_or_default()
+    }
+
     /// Checks what is declared.
     ///
     /// # Errors

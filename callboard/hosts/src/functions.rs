@@ -103,8 +103,14 @@ impl Functions {
         }
         let folder = folder.canonicalize().map_err(|error| missing(folder, &error.to_string()))?;
         let mut checked = Vec::new();
+        let file = folder.join("space.toml");
+        let is_without_file = !file.exists();
         for (at, one) in declared.into_iter().enumerate() {
-            checked.push(one.check(&format!("{}, function {}", folder.join("space.toml").display(), at + 1))?);
+            let place = match &one.handler {
+                Some(handler) if is_without_file => handler.display().to_string(),
+                _ => format!("{}, function {}", file.display(), at + 1),
+            };
+            checked.push(one.check(&place)?);
         }
         find_collisions(&checked)?;
         let program = match options.program.clone() {

@@ -8,7 +8,7 @@
 
 use crate::declared::Declared;
 use callboard::Fault;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const OPENS: &str = "/// showrunner";
 const CLOSES: &str = "///";
@@ -20,31 +20,33 @@ const LINES_MAX: usize = 100;
 /// # Errors
 /// `space.invalid` where it is not what is expected.
 pub(crate) fn read(file: &Path, source: &str) -> Result<Option<Declared>, Fault> {
-    let Some(text) = find(source) else { return Ok(None) };
-    let place = file.display();
-    let mut table: toml::Table = text
-        .parse()
-        .map_err(|error| Fault::bad_input("space.invalid", format!("{place}: its head is no TOML: {error}")))?;
-    if let Some(name) = file.file_name().and_then(|name| name.to_str()) {
-        table.entry("handler").or_insert_with(|| name.into());
+    let Some((before, text)) = find(source) else { return Ok(None) };
+    let mut declared: Declared = toml::from_str(&text).map_err(|error| {
+        let within = error.span().map_or(0, |span| text[..span.start].matches('\n').count());
+        let line = before + within + 1;
+        Fault::bad_input("space.invalid", format!("{}, line {line}: its head: {}", file.display(), error.message()))
+    })?;
+    if declared.handler.is_none() {
+        declared.handler = file.file_name().map(PathBuf::from);
     }
-    let declared = table.try_into();
-    declared.map(Some).map_err(|error| Fault::bad_input("space.invalid", format!("{place}: its head: {error}")))
+    Ok(Some(declared))
 }
 
-fn find(source: &str) -> Option<String> {
+/// The text of the head, and how many lines stand before it.
+fn find(source: &str) -> Option<(usize, String)> {
     let bare = |line: &str| {
         let line = line.trim_end();
         let rest = line.strip_prefix("# ").or_else(|| line.strip_prefix("// "));
         rest.or_else(|| (line == "#" || line == "//").then_some("")).map(str::to_owned)
     };
-    let mut lines = source.lines().take(LINES_MAX).map(bare).skip_while(|line| line.as_deref() != Some(OPENS));
-    lines.next()?;
+    let lines = source.lines().take(LINES_MAX).map(bare).enumerate();
+    let mut lines = lines.skip_while(|(_, line)| line.as_deref() != Some(OPENS));
+    let (opened, _) = lines.next()?;
     let mut text = String::new();
-    for line in lines {
+    for (_, line) in lines {
         let line = line?;
         if line == CLOSES {
-            return Some(text);
+            return Some((opened + 1, text));
         }
         text.push_str(&line);
         text.push('\n');
@@ -75,6 +77,6 @@ mod tests {
         }
         let fault =
             read(Path::new("a.py"), "# /// showrunner\n# on = \"GET /x\"\n# nettwork = [1]\n# ///\n").unwrap_err();
-        assert!(fault.message.contains("a.py") && fault.message.contains("nettwork"), "{fault}");
+        assert!(fault.message.contains("a.py, line 3:") && fault.message.contains("nettwork"), "{fault}");
     }
 }

@@ -310,6 +310,31 @@ fn whoever_waits_for_an_answer_gets_it_although_the_folder_is_told_to_end() {
 }
 
 #[test]
+fn what_is_declared_anew_holds_at_once_and_a_mistake_in_it_leaves_what_held() {
+    let folder = new("python");
+    let mut running = Folder::up(folder.path());
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+    let file = folder.path().join("hello.py");
+    let code = std::fs::read_to_string(&file).unwrap();
+    let closed = code.replace("# who = \"anyone\"\n", "");
+    std::fs::write(&file, closed.replace("# ///\n", "# nettwork = [1]\n# ///\n")).unwrap();
+    running.wait_for("hello.py, line 4: its head: unknown field `nettwork`");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"), "the last one goes on");
+    std::fs::write(&file, &closed).unwrap();
+    running.wait_for("hello.py changed: declared anew");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 401"), "only services may call it now");
+    assert!(!running.shown.contains("new code"), "{}", running.shown);
+    std::fs::write(folder.path().join("bye.py"), code.replace("/hello", "/bye").replace("Hello", "Bye")).unwrap();
+    running.wait_for("bye.py changed: declared anew");
+    assert!(running.get("/bye").ends_with("\"Bye, world\""));
+    let space = "[[function]]\non = \"GET /again\"\nhandler = \"hello.py\"\nwho = \"anyone\"\n";
+    std::fs::write(folder.path().join("space.toml"), space).unwrap();
+    running.wait_for("bye.py, hello.py changed: declared anew");
+    assert!(running.get("/again").ends_with("\"Hello, world\""));
+    assert!(running.get("/bye").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
 fn nothing_is_said_to_be_ready_before_all_that_can_be_wrong_is_right() {
     let folder = new("python");
     let mut up = showrunner(&["up", "--listen", "127.0.0.1:0"]);
