@@ -35,6 +35,16 @@ impl Found {
         Functions::new(&self.name, self.declared.clone(), &self.folder, options.clone()).await
     }
 
+    /// The same without the functions whose file with a head is gone.
+    pub(crate) fn without_gone(&self) -> Self {
+        let is_there = |declared: &Declared| {
+            declared.handler.as_ref().is_none_or(|file| {
+                self.folder.join(declared.folder.as_deref().unwrap_or(Path::new(""))).join(file).exists()
+            })
+        };
+        Self { declared: self.declared.iter().filter(|one| is_there(one)).cloned().collect(), ..self.clone() }
+    }
+
     /// Which functions are declared otherwise in the other, or only in one of both.
     pub(crate) fn differing(&self, other: &Self) -> Vec<String> {
         let only_in = |one: &Self, other: &Self| {

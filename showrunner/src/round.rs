@@ -112,10 +112,14 @@ impl Round {
 
     /// What is declared now, where that is something else and nothing is wrong with it.
     async fn look(&self, place: &Place, is_saved: bool) -> Result<Option<Found>, Fault> {
-        let now = find_in(&place.folder)?.ok_or_else(|| {
-            let message = "no function is declared any more; the last ones go on";
-            Fault::bad_input("space.invalid", message)
-        })?;
+        let now = find_in(&place.folder)?;
+        let rest = self.found.without_gone();
+        let is_rest = match &now {
+            Some(now) => *now == rest,
+            None => rest.declared.is_empty(),
+        };
+        // Who asks for a function whose file is gone hears that; the file may come back, or be saved under another name.
+        let now = if is_rest { self.found.clone() } else { now.ok_or_else(none_left)? };
         let is_known = now == self.found || Some(&now) == self.refused.as_ref();
         if now.is_built && (is_saved || !is_known) {
             cargo::build(&now.folder).await?;
@@ -146,6 +150,10 @@ impl Round {
         self.beside.shutdown().await;
         Ok(())
     }
+}
+
+fn none_left() -> Fault {
+    Fault::bad_input("space.invalid", "no function is declared any more; the last ones go on")
 }
 
 /// Hears of what changes in the folders of the functions, and in the one where they are declared.

@@ -328,6 +328,7 @@ impl Maker<'_> {
             policy,
             command: runnable.command,
             folder: folder.clone(),
+            handler: places.handlers[at].clone(),
             init_timeout_ms: declared.init_timeout_ms,
             on_line: self.options.on_line.clone(),
         };

@@ -335,6 +335,25 @@ fn what_is_declared_anew_holds_at_once_and_a_mistake_in_it_leaves_what_held() {
 }
 
 #[test]
+fn a_function_whose_file_is_gone_is_missing_until_the_file_is_back_or_elsewhere() {
+    let (folder, outside) = (new("node"), tempfile::tempdir().unwrap());
+    let mut running = Folder::up(folder.path());
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+    let (file, away) = (folder.path().join("hello.mjs"), outside.path().join("hello.mjs"));
+    std::fs::rename(&file, &away).unwrap();
+    running.wait_for("hello.mjs is not there any more");
+    let answer = running.get("/hello");
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("function.missing"), "{answer}");
+    assert!(answer.contains("hello.mjs is not there any more"), "{answer}");
+    std::fs::rename(&away, &file).unwrap();
+    running.wait_for("hello.mjs changed: new code");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+    std::fs::rename(&file, folder.path().join("greet.mjs")).unwrap();
+    running.wait_for("greet.mjs, hello.mjs changed: declared anew");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
 fn nothing_is_said_to_be_ready_before_all_that_can_be_wrong_is_right() {
     let folder = new("python");
     let mut up = showrunner(&["up", "--listen", "127.0.0.1:0"]);
