@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use crate::up::{ENDING, cannot_listen, told_to_end};
 use crate::{cargo, print};
 use callboard::{Fault, Service};
-use callboard_hosts::{Declared, Functions, OnLine, Options, declared_in};
+use callboard_hosts::{Declared, Functions, OnLine, Options, declared_in, heads_in};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 
 /// Where the records of a folder of functions are, unless the settings say otherwise: hidden, so that no function reads it.
 const DATA: &str = ".showrunner";
+
+/// Why a function of Rust is not beside others.
+pub(crate) const OWN_FOLDER: &str = "a function of Rust wants a folder of its own";
 
 /// What was found in a folder.
 #[derive(Clone, PartialEq)]
@@ -37,12 +40,38 @@ impl Found {
 
     /// The same without the functions whose file with a head is gone.
     pub(crate) fn without_gone(&self) -> Self {
-        let is_there = |declared: &Declared| {
-            declared.handler.as_ref().is_none_or(|file| {
-                self.folder.join(declared.folder.as_deref().unwrap_or(Path::new(""))).join(file).exists()
-            })
-        };
+        let is_there = |declared: &Declared| self.handler(declared).is_none_or(|file| file.exists());
         Self { declared: self.declared.iter().filter(|one| is_there(one)).cloned().collect(), ..self.clone() }
+    }
+
+    fn handler(&self, declared: &Declared) -> Option<PathBuf> {
+        let own = declared.folder.as_deref().unwrap_or(Path::new(""));
+        Some(self.folder.join(own).join(declared.handler.as_ref()?))
+    }
+
+    /// What stands in the folder like a function and is none, and why: a line for each.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.folder.join("space.toml").exists() {
+            let handlers: Vec<PathBuf> = self.declared.iter().filter_map(|declared| self.handler(declared)).collect();
+            for file in heads_in(&self.folder).into_iter().filter(|file| !handlers.contains(file)) {
+                let name = file.strip_prefix(&self.folder).unwrap_or(&file).display();
+                lines.push(format!(
+                    "{name} is left out: where there is a space.toml, heads of files declare nothing; declare it there, \
+                     with `handler = \"{name}\"`"
+                ));
+            }
+        }
+        let of_rust = if self.is_built { Ok(None) } else { cargo::declared_in(&self.folder) };
+        let is_left_out = match of_rust {
+            Ok(Some(of_rust)) => self.declared.iter().all(|declared| declared.command != of_rust.command),
+            Ok(None) => false,
+            Err(_) => true,
+        };
+        if is_left_out {
+            lines.push(format!("Cargo.toml is left out: {OWN_FOLDER}; move it there with its sources"));
+        }
+        lines
     }
 
     /// Which functions are declared otherwise in the other, or only in one of both.
@@ -115,6 +144,7 @@ pub(crate) async fn load(folder: &Path, options: Options) -> Result<Functions, F
         let message = format!("{} has no space.toml, and no file with a function", folder.display());
         Fault::bad_input("space.invalid", message)
     })?;
+    found.left_out().iter().for_each(|line| tracing::warn!("{line}"));
     found.functions(&options).await
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Round {
     pub(crate) refused: Option<Found>,
     functions: Functions,
     addresses: Vec<&'static str>,
+    /// What it was told of that is left out.
+    left_out: Vec<String>,
     watch: Option<Watch>,
     stop: watch::Sender<bool>,
     /// What ends by itself once it is stopped.
@@ -70,7 +72,8 @@ impl Round {
         work.spawn(http::serve(app.host.clone(), options, listener, wait(stopped.clone())));
         work.spawn(socket::serve(app.host.clone(), app.folder.join(up::SOCKET), wait(stopped.clone())));
         up::serve_invokes(settings, &app, functions.tails.clone(), &mut work, wait(stopped)).await?;
-        Ok(Self { found, refused: None, functions, addresses, watch, stop, work, beside, _app: app })
+        let left_out = found.left_out();
+        Ok(Self { found, refused: None, functions, addresses, left_out, watch, stop, work, beside, _app: app })
     }
 
     /// Says where the functions are, and what they may do.
@@ -85,6 +88,7 @@ impl Round {
             self.functions.policies(),
             protections.landlock
         ));
+        self.left_out.iter().for_each(|line| print(&format!("{line}\n")));
     }
 
     /// Runs what is saved anew, until something else is declared, which it gives.
@@ -96,7 +100,10 @@ impl Round {
             let begun = Instant::now();
             match self.look(place, !files.is_empty()).await {
                 Ok(Some(now)) => return now,
-                Ok(None) => self.renew(&files, begun).await,
+                Ok(None) => {
+                    self.tell_left_out();
+                    self.renew(&files, begun).await;
+                }
                 Err(fault) => complain(&fault.message),
             }
             files = match &mut self.watch {
@@ -129,6 +136,13 @@ impl Round {
         }
         now.functions(&place.options).await?;
         Ok(Some(now))
+    }
+
+    fn tell_left_out(&mut self) {
+        let left_out = self.found.left_out();
+        let new = left_out.iter().filter(|line| !self.left_out.contains(line));
+        new.for_each(|line| print(&format!("{line}\n")));
+        self.left_out = left_out;
     }
 
     async fn renew(&self, files: &[PathBuf], begun: Instant) {

@@ -77,16 +77,31 @@ pub fn declared_in(folder: &Path) -> Result<Option<(String, Vec<Declared>)>, Fau
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(wrong(format!("it cannot be read: {error}"))),
     }
-    let entries = std::fs::read_dir(folder).map_err(|error| wrong(format!("its folder cannot be read: {error}")))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| Language::of(file).is_some() && file.is_file());
-    files.sort();
+    let files = sources_in(folder).map_err(|error| wrong(format!("its folder cannot be read: {error}")))?;
     let mut found = Vec::new();
     for file in files {
-        let source = std::fs::read_to_string(&file).unwrap_or_default();
-        found.extend(head::read(file.strip_prefix(folder).unwrap_or(&file), &source)?);
+        found.extend(read_head(folder, &file)?);
     }
     Ok((!found.is_empty()).then(|| (usual_name(), found)))
+}
+
+/// Files of a folder that have a head, right or wrong.
+pub fn heads_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files = sources_in(folder).unwrap_or_default();
+    files.retain(|file| !matches!(read_head(folder, file), Ok(None)));
+    files
+}
+
+fn sources_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| Language::of(file).is_some() && file.is_file());
+    files.sort();
+    Ok(files)
+}
+
+fn read_head(folder: &Path, file: &Path) -> Result<Option<Declared>, Fault> {
+    let source = std::fs::read_to_string(file).unwrap_or_default();
+    head::read(file.strip_prefix(folder).unwrap_or(file), &source)
 }
 
 impl Functions {

@@ -354,6 +354,42 @@ fn a_function_whose_file_is_gone_is_missing_until_the_file_is_back_or_elsewhere(
 }
 
 #[test]
+fn what_stands_beside_and_is_no_function_is_named_with_why() {
+    let folder = new("python");
+    let manifest = "[package]\nname = \"far\"\n[package.metadata.showrunner]\non = \"GET /far\"\n";
+    std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    let mut running = Folder::up(folder.path());
+    running.wait_for("Cargo.toml is left out: a function of Rust wants a folder of its own");
+    let space = "[[function]]\non = \"GET /hello\"\nhandler = \"hello.py\"\n";
+    std::fs::write(folder.path().join("space.toml"), space).unwrap();
+    running.wait_for("hello.py changed: declared anew");
+    let other = "// /// showrunner\n// on = \"GET /other\"\n// ///\n";
+    std::fs::write(folder.path().join("other.mjs"), other).unwrap();
+    running.wait_for("other.mjs is left out: where there is a space.toml");
+    assert!(!running.shown.contains("hello.py is left out"), "{}", running.shown);
+}
+
+#[test]
+fn a_function_of_rust_is_made_only_in_a_folder_of_its_own() {
+    let told = |folder: &TempDir, name: &str, lang: &str| {
+        let mut again = showrunner(&["new", name, "--lang", lang]);
+        again.current_dir(folder);
+        let before = folder.path().read_dir().unwrap().count();
+        let (code, said) = complaint(again);
+        assert_eq!((code, folder.path().read_dir().unwrap().count()), (Some(1), before), "{said}");
+        said
+    };
+    let what_to_do =
+        "a function of Rust wants a folder of its own: `mkdir bye && cd bye && showrunner new bye --lang rust`";
+    for lang in ["python", "rust"] {
+        let said = told(&new(lang), "bye", "rust");
+        assert!(said.contains(what_to_do), "{said}");
+    }
+    let said = told(&new("rust"), "bye", "node");
+    assert!(said.contains("choose another folder for bye"), "{said}");
+}
+
+#[test]
 fn nothing_is_said_to_be_ready_before_all_that_can_be_wrong_is_right() {
     let folder = new("python");
     let mut up = showrunner(&["up", "--listen", "127.0.0.1:0"]);
