@@ -158,7 +158,8 @@ pub(crate) async fn run(settings: &Settings, found: Found) -> Result<(), Fault> 
     let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
     let listener = listener.into_std().map_err(|error| cannot_listen(listen, &error))?;
     if found.is_built {
-        cargo::build(&found.folder).await?;
+        let names: Vec<String> = found.declared.iter().map(Declared::label).collect();
+        cargo::build_first(&found.folder, &names.join(", ")).await?;
     }
     let settings = match settings.is_default("data") {
         true => settings.clone().with("data", DATA.to_owned()),

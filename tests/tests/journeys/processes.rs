@@ -111,6 +111,8 @@ fn hello_takes_two_commands_in_rust() {
     let built = concat!(env!("CARGO_TARGET_TMPDIR"), "/hello-in-rust");
     let environment = [("CARGO_NET_OFFLINE", "true"), ("CARGO_BUILD_BUILD_DIR", built)];
     let running = Folder::up_within(folder.path(), BUILD_PATIENCE, &environment);
+    let (before, _) = running.shown.split_once("Ready at").expect("it is ready");
+    assert!(before.contains("building hello with Cargo; the first time takes a minute or two\n"), "{}", running.shown);
     let answer = running.get("/hello?name=Ada");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\"Hello, Ada\""), "{answer}");
 }
