@@ -288,7 +288,7 @@ const WAITING: &str = "# /// showrunner
 # ///
 import os, time
 def handler(event, context):
-    print('begun')
+    print('begun for', event['source'])
     while not os.path.exists('go'):
         time.sleep(0.01)
     return 'finished'
@@ -296,18 +296,23 @@ def handler(event, context):
 
 #[test]
 fn whoever_waits_for_an_answer_gets_it_although_the_folder_is_told_to_end() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, key, invoke) = (tempfile::tempdir().unwrap(), ("desk", "night-ferry-leaves-at-six"), free_address());
     std::fs::write(folder.path().join("hello.py"), WAITING).unwrap();
-    let mut running = Folder::up(folder.path());
+    let keys = format!("{}:{}", key.0, key.1);
+    let environment = [("SHOWRUNNER_INVOKE", invoke.as_str()), ("SHOWRUNNER_INVOKE_KEYS", keys.as_str())];
+    let mut running = Folder::up_within(folder.path(), PATIENCE, &environment);
     let port = running.port;
     let asking = thread::spawn(move || ask(port, "/hello"));
-    running.wait_for("hello │ begun");
+    let invoking = thread::spawn(move || invoked(&invoke, key, "hello"));
+    running.wait_for("begun for http");
+    running.wait_for("begun for invoke");
     let id = running.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     running.wait_for("ending: what runs is finished first");
     std::fs::write(folder.path().join("go"), "").unwrap();
     let answer = asking.join().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\"finished\""), "{answer}");
+    assert_eq!(invoking.join().unwrap(), "200 None \"finished\"\n");
     assert!(running.child.wait().unwrap().success());
 }
 
