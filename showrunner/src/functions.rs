@@ -1,32 +1,90 @@
-//! `up` in a folder of functions: they are run, and run anew whenever a file is saved; what they may do is shown.
+//! `up` in a folder of functions: what is declared there is run, and put together anew whenever something else is declared.
 
-use crate::app::{self, App};
+use crate::app;
 use crate::cli::Up;
+use crate::round::{Place, Round};
 use crate::settings::Settings;
-use crate::up::{self, cannot_listen, readable, told_to_end, wait};
+use crate::up::{ENDING, cannot_listen, told_to_end};
 use crate::{cargo, print};
-use callboard::{Fault, Service, Tenant};
-use callboard_engines::delivery;
-use callboard_gateways::http::{self, HttpOptions, Tenants};
-use callboard_gateways::socket;
-use callboard_hosts::watch::Watch;
-use callboard_hosts::{Declared, Functions, OnLine, Options, declared_in};
+use callboard::{Fault, Service};
+use callboard_hosts::{Declared, Functions, OnLine, Options, declared_in, heads_in};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 /// Where the records of a folder of functions are, unless the settings say otherwise: hidden, so that no function reads it.
 const DATA: &str = ".showrunner";
 
+/// Why a function of Rust is not beside others.
+pub(crate) const OWN_FOLDER: &str = "a function of Rust wants a folder of its own";
+
 /// What was found in a folder.
+#[derive(Clone, PartialEq)]
 pub(crate) struct Found {
-    name: String,
-    declared: Vec<Declared>,
-    folder: PathBuf,
+    pub(crate) name: String,
+    pub(crate) declared: Vec<Declared>,
+    pub(crate) folder: PathBuf,
     /// Whether Cargo builds them.
-    is_built: bool,
+    pub(crate) is_built: bool,
+}
+
+impl Found {
+    /// The functions, checked.
+    ///
+    /// # Errors
+    /// What is wrong with them, or missing on this machine.
+    pub(crate) async fn functions(&self, options: &Options) -> Result<Functions, Fault> {
+        Functions::new(&self.name, self.declared.clone(), &self.folder, options.clone()).await
+    }
+
+    /// The same without the functions whose file with a head is gone.
+    pub(crate) fn without_gone(&self) -> Self {
+        let is_there = |declared: &Declared| self.handler(declared).is_none_or(|file| file.exists());
+        Self { declared: self.declared.iter().filter(|one| is_there(one)).cloned().collect(), ..self.clone() }
+    }
+
+    fn handler(&self, declared: &Declared) -> Option<PathBuf> {
+        let own = declared.folder.as_deref().unwrap_or(Path::new(""));
+        Some(self.folder.join(own).join(declared.handler.as_ref()?))
+    }
+
+    /// What stands in the folder like a function and is none, and why: a line for each.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.folder.join("space.toml").exists() {
+            let handlers: Vec<PathBuf> = self.declared.iter().filter_map(|declared| self.handler(declared)).collect();
+            for file in heads_in(&self.folder).into_iter().filter(|file| !handlers.contains(file)) {
+                let name = file.strip_prefix(&self.folder).unwrap_or(&file).display();
+                lines.push(format!(
+                    "{name} is left out: where there is a space.toml, heads of files declare nothing; declare it there, \
+                     with `handler = \"{name}\"`"
+                ));
+            }
+        }
+        let of_rust = if self.is_built { Ok(None) } else { cargo::declared_in(&self.folder) };
+        let is_left_out = match of_rust {
+            Ok(Some(of_rust)) => self.declared.iter().all(|declared| declared.command != of_rust.command),
+            Ok(None) => false,
+            Err(_) => true,
+        };
+        if is_left_out {
+            lines.push(format!("Cargo.toml is left out: {OWN_FOLDER}; move it there with its sources"));
+        }
+        lines
+    }
+
+    /// Which functions are declared otherwise in the other, or only in one of both.
+    pub(crate) fn differing(&self, other: &Self) -> Vec<String> {
+        let only_in = |one: &Self, other: &Self| {
+            let only = one.declared.iter().filter(|declared| !other.declared.contains(declared));
+            only.map(Declared::label).collect::<Vec<_>>()
+        };
+        let mut labels = [only_in(self, other), only_in(other, self)].concat();
+        labels.sort();
+        labels.dedup();
+        labels
+    }
 }
 
 /// Functions in the working directory; none where there are none, or somebody wants the platform.
@@ -40,7 +98,11 @@ pub(crate) fn find(settings: &Settings, arguments: &Up) -> Result<Option<Found>,
     find_in(Path::new("."))
 }
 
-fn find_in(folder: &Path) -> Result<Option<Found>, Fault> {
+/// As [`find`], in any folder.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn find_in(folder: &Path) -> Result<Option<Found>, Fault> {
     let found = |(name, declared), is_built| Found { name, declared, folder: folder.to_owned(), is_built };
     match declared_in(folder)? {
         Some(declared) => Ok(Some(found(declared, false))),
@@ -82,8 +144,8 @@ pub(crate) async fn load(folder: &Path, options: Options) -> Result<Functions, F
         let message = format!("{} has no space.toml, and no file with a function", folder.display());
         Fault::bad_input("space.invalid", message)
     })?;
-    let Found { name, declared, folder, .. } = found;
-    Functions::new(&name, declared, &folder, options).await
+    found.left_out().iter().for_each(|line| tracing::warn!("{line}"));
+    found.functions(&options).await
 }
 
 /// Runs until the process is told to end.
@@ -94,16 +156,17 @@ pub(crate) async fn run(settings: &Settings, found: Found) -> Result<(), Fault> 
     let listen = settings.get("listen");
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
-    let Found { name, declared, folder, is_built } = found;
-    if is_built {
-        cargo::build(&folder).await?;
+    let listener = listener.into_std().map_err(|error| cannot_listen(listen, &error))?;
+    if found.is_built {
+        let names: Vec<String> = found.declared.iter().map(Declared::label).collect();
+        cargo::build_first(&found.folder, &names.join(", ")).await?;
     }
-    let settings = &match settings.is_default("data") {
+    let settings = match settings.is_default("data") {
         true => settings.clone().with("data", DATA.to_owned()),
         false => settings.clone(),
     };
     let on_line: OnLine = Arc::new(|function, _, line| print(&format!("{function} │ {line}\n")));
-    let on_fault: OnLine = Arc::new(|_, _, message| print(&format!("\x1b[1;31merror\x1b[0m: {message}\n")));
+    let on_fault: OnLine = Arc::new(|_, _, message| complain(message));
     let options = Options {
         program: None,
         is_open: true,
@@ -111,71 +174,53 @@ pub(crate) async fn run(settings: &Settings, found: Found) -> Result<(), Fault> 
         on_fault: Some(on_fault),
         private: vec![settings.data()],
     };
-    let functions = Arc::new(Functions::new(&name, declared, &folder, options).await?);
-    let services = vec![callboard::operator::service(), functions.service()];
-    let app = app::open_functions(settings, services.clone()).await?;
-    let (stop, stopped) = watch::channel(false);
-    let watching = tokio::spawn(renew(functions.clone(), folder.clone(), is_built, wait(stopped.clone())));
-    greet(&functions, &services[1], &format!("http://{}", readable(&address.to_string())));
-    serve(settings, &app, &functions, listener, &stopped).await?;
-    functions.prepare().await;
-    told_to_end().await;
-    stop.send_replace(true);
-    watching.await.map_err(|error| Fault::bug(error.to_string()))
-}
-
-async fn serve(
-    settings: &Settings,
-    app: &App,
-    functions: &Functions,
-    listener: TcpListener,
-    stopped: &watch::Receiver<bool>,
-) -> Result<(), Fault> {
-    let mut options = HttpOptions::new(Tenants::Only(Tenant::new(settings.get("tenant"))));
-    options.has_only_resources = true;
-    tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
-    tokio::spawn(app.traffic.clone().keep_saved());
-    tokio::spawn(up::export(app.exporter.clone(), wait(stopped.clone())));
-    tokio::spawn(http::serve(app.host.clone(), options, listener, wait(stopped.clone())));
-    tokio::spawn(socket::serve(app.host.clone(), app.folder.join(up::SOCKET), wait(stopped.clone())));
-    up::serve_invokes(settings, app, functions.tails.clone()).await
-}
-
-fn greet(functions: &Functions, service: &Service, url: &str) {
-    let gets = service.bindings.iter().filter(|row| row.kind == callboard::Kind::Get);
-    let addresses: String = gets.map(|row| format!("  {url}{}\n", row.pattern.as_str())).collect();
-    let protections = functions.protections;
-    let namespaces = if protections.has_namespaces { ", own network and processes" } else { "" };
-    let gaps: String = protections.gaps().iter().map(|gap| format!("  not enforced: {gap}\n")).collect();
-    print(&format!(
-        "Ready at\n{addresses}\nWhat they may do:\n{}\nConfined by Landlock (ABI {}), seccomp{namespaces}\n{gaps}",
-        functions.policies(),
-        protections.landlock
-    ));
-}
-
-/// Runs what changed anew, until it is told to end.
-async fn renew(functions: Arc<Functions>, folder: PathBuf, is_built: bool, ended: impl Future<Output = ()>) {
-    let mut watch = match Watch::new(&functions.folders()) {
-        Ok(watch) => watch,
-        Err(error) => return print(&format!("changes of files are not noticed: {error}\n")),
-    };
-    let mut ended = std::pin::pin!(ended);
+    let place = Place { folder: found.folder.clone(), settings, options, listener, address };
+    let mut round = Round::begin(&place, found).await?;
+    round.greet(&place);
+    let mut told = pin!(told_to_end());
     loop {
-        let changed = tokio::select! {
-            changed = watch.changed() => changed,
-            () = ended.as_mut() => return,
+        let now = tokio::select! {
+            () = told.as_mut() => break,
+            now = round.declared_anew(&place) => now,
         };
-        let Ok(files) = changed else { return };
-        let begun = Instant::now();
-        if is_built && let Err(fault) = cargo::build(&folder).await {
-            print(&format!("\x1b[1;31merror\x1b[0m: {}\n", fault.message));
-            continue;
+        let last = round.found.clone();
+        let mut ended = pin!(round.end());
+        tokio::select! {
+            result = ended.as_mut() => result?,
+            () = told.as_mut() => return end(ended).await,
         }
-        let is_well = functions.changed(&files).await.is_empty();
-        let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
-        if is_well {
-            print(&format!("{} changed: new code after {} ms\n", names.join(", "), begun.elapsed().as_millis()));
+        round = begin_anew(&place, now, last).await?;
+    }
+    end(round.end()).await
+}
+
+/// Waits for what runs, until the process is told to end once more.
+async fn end(ended: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    tracing::info!("{ENDING}");
+    tokio::select! {
+        result = ended => result,
+        () = told_to_end() => Ok(()),
+    }
+}
+
+/// Begins with what is declared now; where that cannot be, with what was before.
+async fn begin_anew(place: &Place, now: Found, last: Found) -> Result<Round, Fault> {
+    match Round::begin(place, now.clone()).await {
+        Ok(round) => {
+            print(&format!("\n{} changed: declared anew\n\n", now.differing(&last).join(", ")));
+            round.greet(place);
+            Ok(round)
+        }
+        Err(fault) => {
+            complain(&fault.message);
+            let mut round = Round::begin(place, last).await?;
+            round.refused = Some(now);
+            Ok(round)
         }
     }
+}
+
+/// Tells the author of functions what is wrong with them.
+pub(crate) fn complain(message: &str) {
+    print(&format!("\x1b[1;31merror\x1b[0m: {message}\n"));
 }

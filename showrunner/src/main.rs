@@ -28,6 +28,7 @@ mod promises;
 #[cfg(test)]
 mod readmes;
 mod replay;
+mod round;
 mod settings;
 mod up;
 mod upkeep;

@@ -1,6 +1,8 @@
 //! `new`: writes a function, one file of a language, to begin with.
 
+use crate::cargo;
 use crate::cli::{Language, New};
+use crate::functions::{OWN_FOLDER, find_in};
 use callboard::Fault;
 use std::io::Write;
 use std::path::Path;
@@ -76,6 +78,7 @@ pub(crate) fn run(arguments: &New) -> Result<String, Fault> {
     if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(is_plain) {
         return Err(Fault::bad_input("new.name", format!("`{name}`: name a function with a–z, digits and `_`")));
     }
+    check_folder(Path::new("."), name, *lang)?;
     let files: &[(String, &str)] = &match lang {
         Language::Python => vec![(format!("{name}.py"), PYTHON)],
         Language::Node => vec![(format!("{name}.mjs"), NODE)],
@@ -91,4 +94,18 @@ pub(crate) fn run(arguments: &New) -> Result<String, Fault> {
     }
     let names: Vec<&str> = files.iter().map(|(file, _)| file.as_str()).collect();
     Ok(format!("wrote {}; `showrunner up` in this folder answers at /{name}\n", names.join(" and ")))
+}
+
+/// A function of Rust is not beside others.
+fn check_folder(folder: &Path, name: &str, lang: Language) -> Result<(), Fault> {
+    let message = match lang {
+        Language::Rust if folder.join("Cargo.toml").exists() || !matches!(find_in(folder), Ok(None)) => {
+            format!("{OWN_FOLDER}: `mkdir {name} && cd {name} && showrunner new {name} --lang rust`")
+        }
+        Language::Python | Language::Node if matches!(cargo::declared_in(folder), Ok(Some(_))) => {
+            format!("{OWN_FOLDER}, and one is in this: choose another folder for {name}")
+        }
+        _ => return Ok(()),
+    };
+    Err(Fault::conflict("new.exists", message))
 }

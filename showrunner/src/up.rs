@@ -19,9 +19,12 @@ use callboard_hosts::{Tails, invoke};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// Name of the operator's socket in the data folder.
 pub(crate) const SOCKET: &str = "operator.sock";
+/// What is said once the process is told to end.
+pub(crate) const ENDING: &str = "ending: what runs is finished first; a second signal ends at once";
 
 /// Runs until the process is told to end.
 ///
@@ -34,30 +37,33 @@ pub(crate) async fn run(settings: &Settings, arguments: &Up) -> Result<(), Fault
     let settings = &with_payments(settings, arguments, &address.to_string()).await?;
     let app = app::open(settings).await?;
     let (stop, stopped) = watch::channel(false);
-    let delivering = tokio::spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
+    let mut work = JoinSet::new();
+    work.spawn(delivery::run(app.host.clone(), wait(stopped.clone())));
     tokio::spawn(app.traffic.clone().keep_saved());
-    let serving = tokio::spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
-    let exporting = tokio::spawn(export(app.exporter.clone(), wait(stopped.clone())));
-    let operated = tokio::spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped.clone())));
-    let explaining = tokio::spawn(explain::keep(app.host.clone(), app.folder.join(explain::FILE), wait(stopped)));
-    serve_invokes(settings, &app, app.tails.clone()).await?;
+    work.spawn(http::serve(app.host.clone(), options(settings)?, listener, wait(stopped.clone())));
+    work.spawn(export(app.exporter.clone(), wait(stopped.clone())));
+    work.spawn(socket::serve(app.host.clone(), app.folder.join(SOCKET), wait(stopped.clone())));
+    work.spawn(explain::keep(app.host.clone(), app.folder.join(explain::FILE), wait(stopped.clone())));
+    serve_invokes(settings, &app, app.tails.clone(), &mut work, wait(stopped)).await?;
     greet(settings, arguments, &app, &format!("http://{}", readable(&address.to_string()))).await?;
     told_to_end().await;
-    tracing::info!("ending: what runs is finished first; a second signal ends at once");
+    tracing::info!("{ENDING}");
     stop.send_replace(true);
-    let finished = async {
-        let (served, delivered, operated, exported, explained) =
-            tokio::join!(serving, delivering, operated, exporting, explaining);
-        exported.map_err(|error| Fault::bug(error.to_string()))?;
-        explained.map_err(|error| Fault::bug(error.to_string()))?;
-        operated.map_err(|error| Fault::bug(error.to_string()))?;
-        served.map_err(|error| Fault::bug(error.to_string()))?;
-        delivered.map_err(|error| Fault::bug(error.to_string()))
-    };
     tokio::select! {
-        result = finished => result,
+        result = finish(work) => result,
         () = told_to_end() => Ok(()),
     }
+}
+
+/// Waits until all that was told to end has ended.
+///
+/// # Errors
+/// Where a part of it was broken.
+pub(crate) async fn finish(mut work: JoinSet<()>) -> Result<(), Fault> {
+    while let Some(ended) = work.join_next().await {
+        ended.map_err(|error| Fault::bug(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Sends traces until the process ends, where a collector is set.
@@ -125,11 +131,17 @@ pub(crate) fn cannot_listen(listen: &str, error: &std::io::Error) -> Fault {
     Fault::unavailable("listen.taken", format!("cannot listen on {listen}: {what}"))
 }
 
-/// Serves whoever invokes functions with a client of AWS, where the settings say at which address.
+/// Serves whoever invokes functions with a client of AWS, where the settings say at which address, as part of the work until `stop`.
 ///
 /// # Errors
 /// Where nobody can listen there, the keys are none, or one is of a channel that is not there.
-pub(crate) async fn serve_invokes(settings: &Settings, app: &App, tails: Tails) -> Result<(), Fault> {
+pub(crate) async fn serve_invokes(
+    settings: &Settings,
+    app: &App,
+    tails: Tails,
+    work: &mut JoinSet<()>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Fault> {
     let listen = settings.get("invoke");
     if listen.is_empty() {
         return Ok(());
@@ -153,7 +165,7 @@ pub(crate) async fn serve_invokes(settings: &Settings, app: &App, tails: Tails) 
         })?;
     }
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
-    tokio::spawn(invoke::serve(app.host.clone(), invoke::Options { keys, tenant, tails }, listener));
+    work.spawn(invoke::serve(app.host.clone(), invoke::Options { keys, tenant, tails }, listener, stop));
     Ok(())
 }
 

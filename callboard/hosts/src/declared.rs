@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A function as `space.toml`, or the head of its file, has it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declared {
     /// Its name; without one that of its file.
@@ -72,7 +72,7 @@ pub struct Declared {
 }
 
 /// One text, or a list.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany {
     /// One.
@@ -125,6 +125,12 @@ fn attempts_max() -> u32 {
 
 /// Longest an invocation may take, in milliseconds.
 const TIMEOUT_MS_MAX: u64 = 900_000;
+
+/// What a function may be bound to, beside events.
+const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// How far a word is from a method that was meant.
+const TYPOS_MAX: usize = 1;
 
 /// A pattern with what happens there, such as `greeted /people/{id}`.
 pub(crate) type Trigger = (Kind, Pattern);
@@ -182,6 +188,12 @@ pub(crate) fn leak(text: impl Into<String>) -> &'static str {
 }
 
 impl Declared {
+    /// What its author knows it by: its file, otherwise its name.
+    pub fn label(&self) -> String {
+        let file = self.handler.as_ref().map(|file| file.display().to_string());
+        file.or_else(|| self.name.clone()).unwrap_or_default()
+    }
+
     /// Checks what is declared.
     ///
     /// # Errors
@@ -264,7 +276,23 @@ fn trigger(text: &str) -> Result<Trigger, String> {
         ));
     };
     let pattern = Pattern::parse(leak(*uris)).map_err(|error| error.to_string())?;
-    Ok((Kind::from(what.to_ascii_lowercase()), pattern))
+    match Kind::from(what.to_ascii_lowercase()) {
+        Kind::Event(_) if what.contains(|letter: char| letter.is_ascii_uppercase()) => Err(no_method(what, uris)),
+        kind => Ok((kind, pattern)),
+    }
+}
+
+/// What is said of a word that has capitals as methods have, and is none.
+fn no_method(word: &str, uris: &str) -> String {
+    let near = |name: &&&str| strsim::osa_distance(name, &word.to_ascii_uppercase()) <= TYPOS_MAX;
+    match METHODS.iter().find(near) {
+        Some(method) => format!("`{word}` is no method; did you mean {method}? Events are in lower case"),
+        None => format!(
+            "`{word}` is no method: these are {}; an event is in lower case, such as `{} {uris}`",
+            METHODS.join(", "),
+            word.to_ascii_lowercase()
+        ),
+    }
 }
 
 fn reads(texts: &[String]) -> Result<Router<()>, String> {
@@ -285,4 +313,22 @@ fn routers(triggers: Vec<Trigger>) -> Vec<(Kind, Router<()>)> {
         routers[at].1.insert(&pattern, ());
     }
     routers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_in_capitals_that_is_no_method_is_refused_with_what_was_meant() {
+        for (word, method) in [("GTE", "GET"), ("PSOT", "POST"), ("Get_", "GET"), ("DELTE", "DELETE")] {
+            let what = trigger(&format!("{word} /x")).unwrap_err();
+            assert!(what.contains(&format!("`{word}` is no method; did you mean {method}?")), "{what}");
+        }
+        let what = trigger("Greeted /x").unwrap_err();
+        assert!(what.contains("GET, POST, PUT, PATCH, DELETE") && what.contains("`greeted /x`"), "{what}");
+        for (text, kind) in [("GET /x", "get"), ("get /x", "get"), ("greeted /x", "greeted")] {
+            assert_eq!(trigger(text).unwrap().0.as_str(), kind);
+        }
+    }
 }

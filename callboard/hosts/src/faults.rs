@@ -50,6 +50,10 @@ fn of_failure(function: &str, failure: &Failure, is_open: bool) -> Fault {
             bug("function.exited", format!("{function}: {}", error.error_message), &error)
         }
         Failure::Left => Fault::unavailable("function.exited", "nobody takes the rest of the answer"),
+        Failure::Missing(file) => {
+            let error = error_of("Runtime.HandlerNotFound", format!("{} is not there any more", file.display()));
+            failed(FaultKind::Unavailable, "function.missing", error.error_message.clone(), &error)
+        }
         Failure::Start(what) => {
             let error = error_of("Sandbox.Failure", what.clone());
             bug("function.sandbox", format!("{function} cannot be started: {what}"), &error)

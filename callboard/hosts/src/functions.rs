@@ -77,16 +77,31 @@ pub fn declared_in(folder: &Path) -> Result<Option<(String, Vec<Declared>)>, Fau
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(wrong(format!("it cannot be read: {error}"))),
     }
-    let entries = std::fs::read_dir(folder).map_err(|error| wrong(format!("its folder cannot be read: {error}")))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| Language::of(file).is_some() && file.is_file());
-    files.sort();
+    let files = sources_in(folder).map_err(|error| wrong(format!("its folder cannot be read: {error}")))?;
     let mut found = Vec::new();
     for file in files {
-        let source = std::fs::read_to_string(&file).unwrap_or_default();
-        found.extend(head::read(file.strip_prefix(folder).unwrap_or(&file), &source)?);
+        found.extend(read_head(folder, &file)?);
     }
     Ok((!found.is_empty()).then(|| (usual_name(), found)))
+}
+
+/// Files of a folder that have a head, right or wrong.
+pub fn heads_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files = sources_in(folder).unwrap_or_default();
+    files.retain(|file| !matches!(read_head(folder, file), Ok(None)));
+    files
+}
+
+fn sources_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| Language::of(file).is_some() && file.is_file());
+    files.sort();
+    Ok(files)
+}
+
+fn read_head(folder: &Path, file: &Path) -> Result<Option<Declared>, Fault> {
+    let source = std::fs::read_to_string(file).unwrap_or_default();
+    head::read(file.strip_prefix(folder).unwrap_or(file), &source)
 }
 
 impl Functions {
@@ -103,8 +118,14 @@ impl Functions {
         }
         let folder = folder.canonicalize().map_err(|error| missing(folder, &error.to_string()))?;
         let mut checked = Vec::new();
+        let file = folder.join("space.toml");
+        let is_without_file = !file.exists();
         for (at, one) in declared.into_iter().enumerate() {
-            checked.push(one.check(&format!("{}, function {}", folder.join("space.toml").display(), at + 1))?);
+            let place = match &one.handler {
+                Some(handler) if is_without_file => handler.display().to_string(),
+                _ => format!("{}, function {}", file.display(), at + 1),
+            };
+            checked.push(one.check(&place)?);
         }
         find_collisions(&checked)?;
         let program = match options.program.clone() {
@@ -341,6 +362,7 @@ impl Maker<'_> {
             policy,
             command: runnable.command,
             folder: folder.clone(),
+            handler: places.handlers[at].clone(),
             init_timeout_ms: declared.init_timeout_ms,
             on_line: self.options.on_line.clone(),
         };

@@ -25,7 +25,7 @@ mod worker;
 
 pub use declared::{Declared, OneOrMany};
 pub use function::{OfProcess, Tails};
-pub use functions::{Functions, Options, declared_in};
+pub use functions::{Functions, Options, declared_in, heads_in};
 pub use logs::OnLine;
 
 /// What a process may reserve without using it, beside what it may use.

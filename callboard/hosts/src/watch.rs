@@ -38,7 +38,8 @@ impl Watch {
     fn add(&mut self, folder: &Path) -> io::Result<()> {
         let mut rest = vec![folder.to_owned()];
         while let Some(folder) = rest.pop().filter(|_| self.folders.len() < FOLDERS_MAX) {
-            let flags = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::CREATE | WatchFlags::DELETE;
+            let moved = WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO;
+            let flags = moved | WatchFlags::CLOSE_WRITE | WatchFlags::CREATE | WatchFlags::DELETE;
             let at = inotify::add_watch(self.queue.get_ref(), &folder, flags | WatchFlags::ONLYDIR)?;
             let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
             rest.extend(

@@ -32,6 +32,8 @@ pub(crate) struct Recipe {
     pub(crate) policy: Policy,
     pub(crate) command: Vec<OsString>,
     pub(crate) folder: PathBuf,
+    /// The file with its handler, where it has one.
+    pub(crate) handler: Option<PathBuf>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) init_timeout_ms: u64,
     pub(crate) on_line: Option<OnLine>,
@@ -56,6 +58,8 @@ pub(crate) enum Failure {
     Exited(Exited),
     /// Nobody takes the rest of its answer.
     Left,
+    /// The file with its handler is gone.
+    Missing(PathBuf),
     /// It cannot be started.
     Start(String),
 }
@@ -138,6 +142,10 @@ impl Worker {
         generation: u64,
         timeout: Duration,
     ) -> Result<Self, Failure> {
+        if let Some(handler) = recipe.handler.as_ref().filter(|handler| !handler.exists()) {
+            let name = handler.strip_prefix(&recipe.folder).unwrap_or(handler);
+            return Err(Failure::Missing(name.to_owned()));
+        }
         let log = Log::new(recipe.function.clone(), recipe.on_line.clone());
         let own = tempfile::Builder::new().prefix("function-").permissions(Permissions::from_mode(0o700)).tempdir();
         let own = own.map_err(|error| Failure::Start(format!("it gets no folder: {error}")))?;

@@ -33,10 +33,13 @@ impl Folder {
     fn up_within(folder: &Path, patience: Duration, environment: &[(&str, &str)]) -> Self {
         let mut command = showrunner(&["up", "--listen", "127.0.0.1:0"]);
         command.envs(environment.iter().copied());
-        let mut child = command.current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
+        let of_errors = sender.clone();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| of_errors.send(line)));
         let mut folder = Self { child, port: 0, lines, shown: String::new(), patience };
         folder.wait_for("Confined by");
         let address = folder.shown.split("http://localhost:").nth(1).expect("an address");
@@ -54,12 +57,17 @@ impl Folder {
     }
 
     fn get(&self, target: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        ask(self.port, target)
     }
+}
+
+/// The whole response of whoever listens on a port of this machine.
+fn ask(port: u16, target: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Folder {
@@ -103,6 +111,8 @@ fn hello_takes_two_commands_in_rust() {
     let built = concat!(env!("CARGO_TARGET_TMPDIR"), "/hello-in-rust");
     let environment = [("CARGO_NET_OFFLINE", "true"), ("CARGO_BUILD_BUILD_DIR", built)];
     let running = Folder::up_within(folder.path(), BUILD_PATIENCE, &environment);
+    let (before, _) = running.shown.split_once("Ready at").expect("it is ready");
+    assert!(before.contains("building hello with Cargo; the first time takes a minute or two\n"), "{}", running.shown);
     let answer = running.get("/hello?name=Ada");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\"Hello, Ada\""), "{answer}");
 }
@@ -273,6 +283,133 @@ fn what_is_saved_runs_and_a_mistake_is_told_where_it_is() {
     while !running.get("/hello").ends_with("\"Hello, world\"") {
         assert!(begun.elapsed() < PATIENCE);
     }
+}
+
+/// Answers once there is a file `go` in its folder.
+const WAITING: &str = "# /// showrunner
+# on = \"GET /hello\"
+# who = \"anyone\"
+# ///
+import os, time
+def handler(event, context):
+    print('begun for', event['source'])
+    while not os.path.exists('go'):
+        time.sleep(0.01)
+    return 'finished'
+";
+
+#[test]
+fn whoever_waits_for_an_answer_gets_it_although_the_folder_is_told_to_end() {
+    let (folder, key, invoke) = (tempfile::tempdir().unwrap(), ("desk", "night-ferry-leaves-at-six"), free_address());
+    std::fs::write(folder.path().join("hello.py"), WAITING).unwrap();
+    let keys = format!("{}:{}", key.0, key.1);
+    let environment = [("SHOWRUNNER_INVOKE", invoke.as_str()), ("SHOWRUNNER_INVOKE_KEYS", keys.as_str())];
+    let mut running = Folder::up_within(folder.path(), PATIENCE, &environment);
+    let port = running.port;
+    let asking = thread::spawn(move || ask(port, "/hello"));
+    let invoking = thread::spawn(move || invoked(&invoke, key, "hello"));
+    running.wait_for("begun for http");
+    running.wait_for("begun for invoke");
+    let id = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    running.wait_for("ending: what runs is finished first");
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    let answer = asking.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\"finished\""), "{answer}");
+    assert_eq!(invoking.join().unwrap(), "200 None \"finished\"\n");
+    assert!(running.child.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_declared_anew_holds_at_once_and_a_mistake_in_it_leaves_what_held() {
+    let folder = new("python");
+    let mut running = Folder::up(folder.path());
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+    let file = folder.path().join("hello.py");
+    let code = std::fs::read_to_string(&file).unwrap();
+    let closed = code.replace("# who = \"anyone\"\n", "");
+    std::fs::write(&file, closed.replace("# ///\n", "# nettwork = [1]\n# ///\n")).unwrap();
+    running.wait_for("hello.py, line 4: its head: unknown field `nettwork`");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"), "the last one goes on");
+    std::fs::write(&file, &closed).unwrap();
+    running.wait_for("hello.py changed: declared anew");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 401"), "only services may call it now");
+    assert!(!running.shown.contains("new code"), "{}", running.shown);
+    std::fs::write(folder.path().join("bye.py"), code.replace("/hello", "/bye").replace("Hello", "Bye")).unwrap();
+    running.wait_for("bye.py changed: declared anew");
+    assert!(running.get("/bye").ends_with("\"Bye, world\""));
+    let space = "[[function]]\non = \"GET /again\"\nhandler = \"hello.py\"\nwho = \"anyone\"\n";
+    std::fs::write(folder.path().join("space.toml"), space).unwrap();
+    running.wait_for("bye.py, hello.py changed: declared anew");
+    assert!(running.get("/again").ends_with("\"Hello, world\""));
+    assert!(running.get("/bye").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn a_function_whose_file_is_gone_is_missing_until_the_file_is_back_or_elsewhere() {
+    let (folder, outside) = (new("node"), tempfile::tempdir().unwrap());
+    let mut running = Folder::up(folder.path());
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+    let (file, away) = (folder.path().join("hello.mjs"), outside.path().join("hello.mjs"));
+    std::fs::rename(&file, &away).unwrap();
+    running.wait_for("hello.mjs is not there any more");
+    let answer = running.get("/hello");
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("function.missing"), "{answer}");
+    assert!(answer.contains("hello.mjs is not there any more"), "{answer}");
+    std::fs::rename(&away, &file).unwrap();
+    running.wait_for("hello.mjs changed: new code");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+    std::fs::rename(&file, folder.path().join("greet.mjs")).unwrap();
+    running.wait_for("greet.mjs, hello.mjs changed: declared anew");
+    assert!(running.get("/hello").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn what_stands_beside_and_is_no_function_is_named_with_why() {
+    let folder = new("python");
+    let manifest = "[package]\nname = \"far\"\n[package.metadata.showrunner]\non = \"GET /far\"\n";
+    std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    let mut running = Folder::up(folder.path());
+    running.wait_for("Cargo.toml is left out: a function of Rust wants a folder of its own");
+    let space = "[[function]]\non = \"GET /hello\"\nhandler = \"hello.py\"\n";
+    std::fs::write(folder.path().join("space.toml"), space).unwrap();
+    running.wait_for("hello.py changed: declared anew");
+    let other = "// /// showrunner\n// on = \"GET /other\"\n// ///\n";
+    std::fs::write(folder.path().join("other.mjs"), other).unwrap();
+    running.wait_for("other.mjs is left out: where there is a space.toml");
+    assert!(!running.shown.contains("hello.py is left out"), "{}", running.shown);
+}
+
+#[test]
+fn a_function_of_rust_is_made_only_in_a_folder_of_its_own() {
+    let told = |folder: &TempDir, name: &str, lang: &str| {
+        let mut again = showrunner(&["new", name, "--lang", lang]);
+        again.current_dir(folder);
+        let before = folder.path().read_dir().unwrap().count();
+        let (code, said) = complaint(again);
+        assert_eq!((code, folder.path().read_dir().unwrap().count()), (Some(1), before), "{said}");
+        said
+    };
+    let what_to_do =
+        "a function of Rust wants a folder of its own: `mkdir bye && cd bye && showrunner new bye --lang rust`";
+    for lang in ["python", "rust"] {
+        let said = told(&new(lang), "bye", "rust");
+        assert!(said.contains(what_to_do), "{said}");
+    }
+    let said = told(&new("rust"), "bye", "node");
+    assert!(said.contains("choose another folder for bye"), "{said}");
+}
+
+#[test]
+fn nothing_is_said_to_be_ready_before_all_that_can_be_wrong_is_right() {
+    let folder = new("python");
+    let mut up = showrunner(&["up", "--listen", "127.0.0.1:0"]);
+    up.current_dir(&folder).env("SHOWRUNNER_INVOKE", "127.0.0.1:0").env("SHOWRUNNER_INVOKE_KEYS", "desk");
+    let output = up.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("invoke_keys"), "{said}");
 }
 
 #[test]

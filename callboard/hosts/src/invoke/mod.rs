@@ -29,10 +29,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signature::Unsigned;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 const BASE: &str = "/2015-03-31/functions/";
 /// Largest payload of a call that is waited for, and of one that is not.
@@ -41,6 +43,8 @@ const QUEUED_BYTES_MAX: usize = 1 << 20;
 const CONNECTIONS_MAX: usize = 256;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long what runs may go on once it is told to end.
+const GRACE: Duration = Duration::from_secs(30);
 /// Where calls that nobody waits for are queued.
 const QUEUE: &str = "/-/invocations";
 
@@ -81,11 +85,19 @@ async fn queue(msg: Msg<Queued>) -> Result<Reply, Fault> {
     Ok(Reply::nothing().send(kind, uri, data))
 }
 
-/// Serves until the process ends.
-pub async fn serve(host: Host, options: Options, listener: TcpListener) {
+/// Serves until `stop` is ready, then takes no more connections and waits for the calls that run.
+pub async fn serve(host: Host, options: Options, listener: TcpListener, stop: impl Future<Output = ()>) {
     let (options, permits) = (Arc::new(options), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    let (end, ended) = watch::channel(false);
+    let (mut stop, mut connections) = (pin!(stop), JoinSet::new());
     loop {
-        let stream = match listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            biased;
+            () = stop.as_mut() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -95,17 +107,36 @@ pub async fn serve(host: Host, options: Options, listener: TcpListener) {
         };
         let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
         drop(stream.set_nodelay(true));
-        let (host, options) = (host.clone(), options.clone());
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let (host, options) = (host.clone(), options.clone());
-                async move { Ok::<_, Infallible>(handle(&host, &options, request).await) }
-            });
-            let mut server = http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            drop(server.serve_connection(TokioIo::new(stream), service).await);
+        let (host, options, ended) = (host.clone(), options.clone(), ended.clone());
+        connections.spawn(async move {
+            connect(host, options, stream, ended).await;
             drop(permit);
         });
+    }
+    drop(listener);
+    end.send_replace(true);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, finished).await.is_err() {
+        tracing::warn!("some invocations did not end in time; they are cut off");
+    }
+}
+
+async fn connect(host: Host, options: Arc<Options>, stream: TcpStream, mut ended: watch::Receiver<bool>) {
+    let service = service_fn(|request| {
+        let (host, options) = (host.clone(), options.clone());
+        async move { Ok::<_, Infallible>(handle(&host, &options, request).await) }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+    // Whoever invokes may break the connection at any moment.
+    let told = async { drop(ended.wait_for(|ended| *ended).await) };
+    tokio::select! {
+        result = connection.as_mut() => drop(result),
+        () = told => {
+            connection.as_mut().graceful_shutdown();
+            drop(connection.await);
+        }
     }
 }
 

@@ -160,7 +160,7 @@ async fn endpoint() -> Endpoint {
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let keys = Keys::parse("mine:0123456789abcdef").expect("keys");
     let options = invoke::Options { keys, tenant: Tenant::new("demo"), tails: functions.tails.clone() };
-    tokio::spawn(invoke::serve(bench.host().clone(), options, listener));
+    tokio::spawn(invoke::serve(bench.host().clone(), options, listener, std::future::pending()));
     Endpoint { bench, lines, url, _folder: folder }
 }
 

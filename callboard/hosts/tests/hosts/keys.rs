@@ -92,7 +92,7 @@ impl Endpoint {
         let address = listener.local_addr().expect("an address");
         let keys = Keys::parse(KEYS).expect("keys");
         let options = invoke::Options { keys, tenant: bench.tenant().clone(), tails: functions.tails.clone() };
-        tokio::spawn(invoke::serve(bench.host().clone(), options, listener));
+        tokio::spawn(invoke::serve(bench.host().clone(), options, listener, std::future::pending()));
         Self { bench, address, lines, _folder: folder }
     }
 

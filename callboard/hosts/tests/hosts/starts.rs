@@ -103,7 +103,7 @@ async fn what_is_missing_or_collides_is_named_at_start() {
             "function.missing",
             ["nobody-has-this", "install"],
         ),
-        ("[[function]]\non = \"GET\"\nhandler = \"a.py\"", "space.invalid", ["function 1", "`GET`"]),
+        ("[[function]]\non = \"GET\"\nhandler = \"a.py\"", "space.invalid", ["a.py: a: on: ", "`GET`"]),
         ("[[function]]\non = \"GET /a\"\nhandler = \"../b.py\"", "function.missing", ["b.py", "is not there"]),
         ("[[function]]\non = \"GET /a\"\nhandler = \"a.py\"\nwho = \"everyone\"", "space.invalid", ["who", "everyone"]),
         (
