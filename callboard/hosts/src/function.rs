@@ -8,7 +8,7 @@ use crate::reading::Reading;
 use crate::runtime::{Answered, Begun, Invocation};
 use crate::worker::Failure;
 use crate::{envelope, event, faults, trace};
-use callboard::{Data, Env, Fault, Function, HTTP, Msg, Pieces, Reply};
+use callboard::{Data, Env, Fault, FaultKind, Function, HTTP, Msg, Pieces, Reply};
 use futures_util::stream;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -113,7 +113,7 @@ impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
         };
         tails.keep(&id, tail);
         let answered = result.map_err(|no_answer| self.fault(&id, &no_answer))?;
-        envelope::read(name, answered, may, documents)
+        envelope::read(name, answered, may, documents).map_err(|fault| self.defect(&id, fault))
     }
 
     fn name(&self) -> &'static str {
@@ -145,7 +145,8 @@ impl Foreign {
                 None => ended?.await.ok().flatten().map(|fault| (Err(fault), (pieces, None))),
             }
         });
-        let reply = envelope::begin(self.inner.name, begun, Pieces::new(source))?;
+        let reply =
+            envelope::begin(self.inner.name, begun, Pieces::new(source)).map_err(|fault| self.defect(&id, fault))?;
         let this = self.clone();
         tokio::spawn(async move {
             let (result, tail) = run.await;
@@ -161,6 +162,17 @@ impl Foreign {
             drop(end.send(fault));
         });
         Ok(reply)
+    }
+
+    /// What is wrong with an answer, told to the function's author; what the function itself refuses is told to its caller alone.
+    fn defect(&self, id: &str, fault: Fault) -> Fault {
+        if fault.kind != FaultKind::Bug {
+            return fault;
+        }
+        if let Some(on_fault) = &self.inner.on_fault {
+            on_fault(self.inner.name, id, &fault.message);
+        }
+        faults::told_to_callers(self.inner.name, fault, self.inner.is_open)
     }
 
     pub(crate) fn fault(&self, id: &str, no_answer: &NoAnswer) -> Fault {
