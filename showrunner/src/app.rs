@@ -129,11 +129,13 @@ pub(crate) async fn open_as(settings: &Settings, mut services: Vec<Service>, is_
     begun.build(tails, complete).await
 }
 
-/// Opens the data folder for functions that run by themselves: nobody signs in, and there are no pages.
+/// Opens the data folder for functions that run by themselves: nobody signs in, and there are no pages
+/// but those about errors.
 ///
 /// # Errors
 /// As [`open`].
-pub(crate) async fn open_functions(settings: &Settings, services: Vec<Service>) -> Result<App, Fault> {
+pub(crate) async fn open_functions(settings: &Settings, mut services: Vec<Service>) -> Result<App, Fault> {
+    services.push(crate::manual::plain_service());
     let begun = begin(settings, services, true)?;
     let complete = |builder: HostBuilder| {
         let builder = builder.held(Held::Logged).handler(Tracing).handler(RateLimit::new(gate::rates(settings)));

@@ -263,6 +263,9 @@ fn what_is_saved_runs_and_a_mistake_is_told_where_it_is() {
     let answer = running.get("/hello");
     assert!(answer.starts_with("HTTP/1.1 500") && answer.contains("application/problem+json"), "{answer}");
     assert!(answer.contains("SyntaxError") && answer.contains(&format!("line {line}")), "{answer}");
+    assert!(answer.contains("\"type\":\"/about/errors/function.init\""), "{answer}");
+    let page = running.get("/about/errors/function.init");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("\r\n\r\n# function.init\n"), "{page}");
     std::fs::write(&file, code).unwrap();
     running.wait_for("new code after");
     let begun = Instant::now();
