@@ -135,6 +135,26 @@ fn what_a_process_answered_is_replayed_in_its_folder() {
     assert!(!is_same && said.contains("Hello, nobody"), "{said}");
 }
 
+#[test]
+fn a_folder_of_functions_is_drawn_and_described_as_it_is_served() {
+    let folder = new("python");
+    let said = |arguments: &[&str]| {
+        let output = showrunner(arguments).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let map = said(&["map"]);
+    assert!(map.starts_with("functions\n") && map.contains("functions::hello") && !map.contains("tenants"), "{map}");
+    let document: serde_json::Value = serde_json::from_str(&said(&["openapi"])).unwrap();
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(paths, ["/hello"]);
+    assert_eq!(document["servers"][0]["url"], "/");
+    assert!(
+        said(&["map", "--services", "tenants"]).starts_with("tenants\n"),
+        "who chooses services means the platform"
+    );
+}
+
 /// Invokes as clients of AWS do: prints status, what kind of error, and the answer.
 const INVOKE: &str = r#"
 import datetime, hashlib, hmac, sys, urllib.error, urllib.parse, urllib.request
