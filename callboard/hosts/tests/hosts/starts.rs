@@ -69,6 +69,28 @@ async fn a_mistake_in_the_file_is_told_with_its_line() {
 }
 
 #[tokio::test]
+async fn what_is_no_value_is_refused_in_one_line() {
+    let stream = "handler returned a generator: answers are values; to stream, use `command` and the Runtime API";
+    for (file, code, said) in [
+        ("do.py", "def handler(event, context):\n    yield 1\n", stream),
+        ("do.py", "async def handler(event, context):\n    yield 1\n", stream),
+        ("do.py", "def handler(event, context):\n    return {1, 2}\n", "handler returned a set, which is no JSON"),
+        (
+            "do.py",
+            "def handler(event, context):\n    return [{1, 2}]\n",
+            "handler returned a set in its answer, which is no JSON",
+        ),
+        ("do.mjs", "export async function* handler() {\n  yield 1;\n}\n", stream),
+        ("do.mjs", "export function* handler() {\n  yield 1;\n}\n", stream),
+        ("do.mjs", "export const handler = () => new Set([1]);\n", "handler returned a Set, which is no JSON"),
+    ] {
+        let stage = Stage::new(&python("").replace("do.py", file), &[(file, code)]).await;
+        let fault = stage.bench.nobody().post("/do", json!({})).await.expect_err("that is no value");
+        assert_eq!((fault.code, &*fault.message), ("function.failed", &*format!("do: TypeError: {said}")), "{code}");
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_begin_is_tried_again_only_after_a_pause() {
     let stage = Stage::new(&python(""), &[("do.py", "import sys\nsys.exit(3)\n")]).await;
     let first = stage.bench.nobody().post("/do", json!({})).await.expect_err("it does not begin");
