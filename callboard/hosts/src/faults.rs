@@ -76,7 +76,7 @@ fn error_of(error_type: &str, message: String) -> FunctionError {
 /// What the function said goes into the log as it is.
 fn failed(kind: FaultKind, code: &'static str, message: String, error: &FunctionError) -> Fault {
     let detail = serde_json::to_string(error).ok();
-    Fault { kind, code, message, detail, errors: Vec::new(), headers: Vec::new() }
+    Fault { kind, is_told: false, code, message, detail, errors: Vec::new(), headers: Vec::new() }
 }
 
 /// An answer that is none.

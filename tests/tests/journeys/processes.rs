@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// How long anything may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,6 +21,7 @@ struct Folder {
     port: u16,
     lines: mpsc::Receiver<String>,
     shown: String,
+    log: NamedTempFile,
     patience: Duration,
 }
 
@@ -33,11 +34,13 @@ impl Folder {
     fn up_within(folder: &Path, patience: Duration, environment: &[(&str, &str)]) -> Self {
         let mut command = showrunner(&["up", "--listen", "127.0.0.1:0"]);
         command.envs(environment.iter().copied());
+        let log = NamedTempFile::new().unwrap();
+        command.stderr(log.reopen().unwrap());
         let mut child = command.current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut folder = Self { child, port: 0, lines, shown: String::new(), patience };
+        let mut folder = Self { child, port: 0, lines, shown: String::new(), log, patience };
         folder.wait_for("Confined by");
         let address = folder.shown.split("http://localhost:").nth(1).expect("an address");
         folder.port = address.split('/').next().and_then(|port| port.parse().ok()).expect("a port");
@@ -47,10 +50,15 @@ impl Folder {
     /// Waits until this is shown.
     fn wait_for(&mut self, part: &str) {
         while !self.shown.contains(part) {
-            let line = self.lines.recv_timeout(self.patience).unwrap_or_else(|_| panic!("{}\nno {part}", self.shown));
+            let line = self.lines.recv_timeout(self.patience);
+            let line = line.unwrap_or_else(|_| panic!("{}\n{}\nno {part}", self.shown, self.logged()));
             self.shown += &line;
             self.shown.push('\n');
         }
+    }
+
+    fn logged(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
     }
 
     fn get(&self, target: &str) -> String {
@@ -292,6 +300,23 @@ fn what_is_saved_runs_and_a_mistake_is_told_where_it_is() {
     while !running.get("/hello").ends_with("\"Hello, world\"") {
         assert!(begun.elapsed() < PATIENCE);
     }
+}
+
+#[test]
+fn a_mistake_is_told_once_and_the_log_does_not_repeat_it() {
+    let folder = new("python");
+    let file = folder.path().join("hello.py");
+    let code = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{code}\nimport nothing_there\n")).unwrap();
+    let mut running = Folder::up(folder.path());
+    running.wait_for("error: hello: ModuleNotFoundError");
+    for _ in 0..3 {
+        assert!(running.get("/hello").starts_with("HTTP/1.1 500"));
+    }
+    std::fs::write(&file, code).unwrap();
+    running.wait_for("new code after");
+    assert_eq!(running.shown.matches("error: ").count(), 1, "{}", running.shown);
+    assert!(!running.logged().contains("nothing_there"), "{}", running.logged());
 }
 
 #[test]

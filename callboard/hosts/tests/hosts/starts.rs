@@ -91,6 +91,26 @@ async fn what_is_no_value_is_refused_in_one_line() {
 }
 
 #[tokio::test]
+async fn a_mistake_is_told_once_until_it_is_another_or_a_file_is_saved() {
+    let code = "def handler(event, context):\n    if event['data']:\n        raise ValueError(event['data'])\n";
+    let stage = Stage::new(&python(""), &[("do.py", code)]).await;
+    let told = async |words: &str| {
+        drop(stage.bench.nobody().post("/do", json!(words)).await);
+        stage.told.borrow().len()
+    };
+    assert_eq!((told("torn").await, told("torn").await), (1, 1));
+    assert_eq!((told("lost").await, told("lost").await), (2, 2));
+    assert_eq!((told("").await, told("lost").await), (2, 3), "it has worked meanwhile");
+    let file = stage.folder.path().join("do.py");
+    std::fs::write(&file, "raise ValueError('lost')\n").expect("a file");
+    assert_eq!(stage.functions.changed(&[file.canonicalize().expect("a path")]).await.len(), 1);
+    assert_eq!((told("").await, told("").await), (4, 4));
+    std::fs::write(&file, "\nraise ValueError('lost')\n").expect("a file");
+    assert_eq!(stage.functions.changed(&[file.canonicalize().expect("a path")]).await.len(), 1);
+    assert_eq!(told("").await, 5);
+}
+
+#[tokio::test]
 async fn what_does_not_begin_is_tried_again_only_after_a_pause() {
     let stage = Stage::new(&python(""), &[("do.py", "import sys\nsys.exit(3)\n")]).await;
     let first = stage.bench.nobody().post("/do", json!({})).await.expect_err("it does not begin");
