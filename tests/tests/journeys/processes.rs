@@ -62,8 +62,13 @@ impl Folder {
     }
 
     fn get(&self, target: &str) -> String {
+        self.get_with(target, "")
+    }
+
+    /// The same with further headers, each with its end of line.
+    fn get_with(&self, target: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -161,6 +166,46 @@ fn a_folder_of_functions_is_drawn_and_described_as_it_is_served() {
         said(&["map", "--services", "tenants"]).starts_with("tenants\n"),
         "who chooses services means the platform"
     );
+}
+
+/// Issues a token for somebody of the tenant `demo`.
+const ISSUE: &str = r#"
+import base64, hashlib, hmac, json, sys, time
+encode = lambda content: base64.urlsafe_b64encode(content).rstrip(b"=")
+now = int(time.time())
+claims = {"iss": "https://id.example.org", "aud": "greetings", "sub": "ada", "iat": now, "exp": now + 600, "tenant": "demo"}
+signed = b".".join(encode(json.dumps(part).encode()) for part in [{"alg": "HS256", "typ": "JWT"}, claims])
+print((signed + b"." + encode(hmac.digest(sys.argv[1].encode(), signed, "sha256"))).decode())
+"#;
+
+#[test]
+fn callers_sign_in_to_a_folder_with_tokens_of_the_issuer_it_believes() {
+    let folder = new("python");
+    let file = folder.path().join("hello.py");
+    let code = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, code.replace("\"anyone\"", "\"signed_in\"")).unwrap();
+    let keys = NamedTempFile::new().unwrap();
+    std::fs::write(
+        keys.path(),
+        r#"{"keys": [{"kty": "oct", "k": "bmlnaHQtZmVycnktbGVhdmVzLWF0LXNpeC1mcm9tLXBpZXI"}]}"#,
+    )
+    .unwrap();
+    let environment = [
+        ("SHOWRUNNER_TOKENS_KEYS", keys.path().to_str().unwrap()),
+        ("SHOWRUNNER_TOKENS_ISSUER", "https://id.example.org"),
+        ("SHOWRUNNER_TOKENS_AUDIENCE", "greetings"),
+        ("SHOWRUNNER_TOKENS_ALGORITHMS", "HS256"),
+    ];
+    let running = Folder::up_within(folder.path(), PATIENCE, &environment);
+    let issued = |secret: &str| {
+        let output = Command::new("python3").args(["-c", ISSUE, secret]).output().unwrap();
+        format!("authorization: Bearer {}\r\n", String::from_utf8(output.stdout).unwrap().trim())
+    };
+    assert!(running.get("/hello").starts_with("HTTP/1.1 401"));
+    let answer = running.get_with("/hello", &issued("night-ferry-leaves-at-six-from-pier"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let forged = running.get_with("/hello", &issued("night-ferry-leaves-at-ten-from-pier"));
+    assert!(forged.starts_with("HTTP/1.1 401"), "{forged}");
 }
 
 /// Invokes as clients of AWS do: prints status, what kind of error, and the answer.
