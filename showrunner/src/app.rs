@@ -91,8 +91,9 @@ pub(crate) async fn open_existing(settings: &Settings) -> Result<App, Fault> {
     let data = settings.data();
     if !data.is_dir() {
         let message = format!(
-            "there is no data folder {}; `showrunner tenant NAME --title TITLE` makes it with a first channel",
-            data.display()
+            "there is no data folder {}; `showrunner tenant NAME --title TITLE{}` makes it with a first channel",
+            data.display(),
+            settings.data_option()
         );
         return Err(Fault::not_found("data.missing", message));
     }
