@@ -17,7 +17,7 @@ use callboard_engines::outside::HttpOutside;
 use callboard_engines::postgres::{self, Postgres};
 use callboard_engines::recordings::{FileRecordings, Limits};
 use callboard_engines::sqlite::{self, Sqlite};
-use callboard_handlers::{Collector, Conditions, Exporter, Idempotency, RateLimit, Tracing};
+use callboard_handlers::{Collector, Exporter};
 use callboard_hosts::{Options, Tails};
 use std::collections::HashMap;
 use std::path::Path;
@@ -91,8 +91,9 @@ pub(crate) async fn open_existing(settings: &Settings) -> Result<App, Fault> {
     let data = settings.data();
     if !data.is_dir() {
         let message = format!(
-            "there is no data folder {}; `showrunner tenant NAME --title TITLE` makes it with a first channel",
-            data.display()
+            "there is no data folder {}; `showrunner tenant NAME --title TITLE{}` makes it with a first channel",
+            data.display(),
+            settings.data_option()
         );
         return Err(Fault::not_found("data.missing", message));
     }
@@ -129,16 +130,15 @@ pub(crate) async fn open_as(settings: &Settings, mut services: Vec<Service>, is_
     begun.build(tails, complete).await
 }
 
-/// Opens the data folder for functions that run by themselves: nobody signs in, and there are no pages.
+/// Opens the data folder for functions that run by themselves: only tokens say who acts, and there are no pages
+/// but those about errors.
 ///
 /// # Errors
 /// As [`open`].
-pub(crate) async fn open_functions(settings: &Settings, services: Vec<Service>) -> Result<App, Fault> {
+pub(crate) async fn open_functions(settings: &Settings, mut services: Vec<Service>) -> Result<App, Fault> {
+    services.push(crate::manual::plain_service());
     let begun = begin(settings, services, true)?;
-    let complete = |builder: HostBuilder| {
-        let builder = builder.held(Held::Logged).handler(Tracing).handler(RateLimit::new(gate::rates(settings)));
-        Ok(builder.handler(Idempotency).handler(Conditions))
-    };
+    let complete = |builder: HostBuilder| gate::handlers_without_accounts(builder.held(Held::Logged), settings);
     begun.build(Tails::default(), complete).await
 }
 

@@ -20,8 +20,9 @@ pub(crate) async fn make(settings: &Settings, name: &str, title: &str) -> Result
     let data = Data::json(&json!({"name": name, "title": title}));
     call::operate(&app, settings.get("tenant"), Kind::Post, "/tenants", data).await?;
     Ok(format!(
-        "channel `{name}` is made; its address is {}\nNext: `showrunner owner ADDRESS --tenant {name}`\n",
-        path(settings, name)
+        "channel `{name}` is made; its address is {}\nNext: `showrunner owner ADDRESS --tenant {name}{}`\n",
+        path(settings, name),
+        settings.data_option()
     ))
 }
 
@@ -76,8 +77,10 @@ pub(crate) async fn list(settings: &Settings, app: &App, url: &str) -> Result<St
     };
     let channels: Vec<&Value> = listed["items"].as_array().into_iter().flatten().collect();
     if channels.is_empty() {
-        return Ok("\n  no channel yet; end this with Ctrl-C and make one: `showrunner tenant NAME --title TITLE`\n\n"
-            .to_owned());
+        let option = settings.data_option();
+        return Ok(format!(
+            "\n  no channel yet; end this with Ctrl-C and make one: `showrunner tenant NAME --title TITLE{option}`\n\n"
+        ));
     }
     let mut out = String::from("\n");
     for channel in channels {
@@ -87,7 +90,11 @@ pub(crate) async fn list(settings: &Settings, app: &App, url: &str) -> Result<St
         writeln!(out, "  {title}\n    channel  {address}\n    studio   {address}studio")
             .expect("a string takes every write");
     }
-    out.push_str(if listed["next"].is_null() { "\n" } else { "  and more: `showrunner call GET /tenants`\n\n" });
+    if !listed["next"].is_null() {
+        writeln!(out, "  and more: `showrunner call{} GET /tenants`", settings.data_option())
+            .expect("a string takes every write");
+    }
+    out.push('\n');
     Ok(out)
 }
 

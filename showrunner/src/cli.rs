@@ -35,7 +35,7 @@ pub(crate) struct Common {
 }
 
 /// Where the data folder is.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Folder {
     /// Folder of records, blobs and the signing key
     #[arg(long = "data-dir", alias = "data", global = true, value_name = "DIR")]
@@ -186,7 +186,7 @@ pub(crate) enum Shape {
     Json,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) folder: Folder,

@@ -22,20 +22,31 @@ use std::sync::{Mutex, PoisonError};
 /// # Errors
 /// What is wrong with the settings of tokens.
 pub(crate) fn handlers(builder: HostBuilder, settings: &Settings) -> Result<HostBuilder, Fault> {
-    let builder = builder.handler(Tracing);
-    let builder = match tokens(settings)? {
-        Some(tokens) => builder.handler(tokens),
-        None => builder,
-    };
-    Ok(builder
-        .handler(ApiKeys::new())
-        .handler(Authenticate::new())
-        .handler(RateLimit::new(rates(settings)))
-        .handler(Idempotency)
-        .handler(Conditions))
+    let builder = traced_with_tokens(builder, settings)?.handler(ApiKeys::new()).handler(Authenticate::new());
+    Ok(limited(builder, settings))
 }
 
-pub(crate) fn rates(settings: &Settings) -> Rates {
+/// The same where functions run by themselves: there are no accounts and no keys of programs, so only tokens say who acts.
+///
+/// # Errors
+/// As for [`handlers`].
+pub(crate) fn handlers_without_accounts(builder: HostBuilder, settings: &Settings) -> Result<HostBuilder, Fault> {
+    Ok(limited(traced_with_tokens(builder, settings)?, settings))
+}
+
+fn traced_with_tokens(builder: HostBuilder, settings: &Settings) -> Result<HostBuilder, Fault> {
+    let builder = builder.handler(Tracing);
+    Ok(match tokens(settings)? {
+        Some(tokens) => builder.handler(tokens),
+        None => builder,
+    })
+}
+
+fn limited(builder: HostBuilder, settings: &Settings) -> HostBuilder {
+    builder.handler(RateLimit::new(rates(settings))).handler(Idempotency).handler(Conditions)
+}
+
+fn rates(settings: &Settings) -> Rates {
     let rate = |name| Rate::per_minute(settings.get(name).parse().expect("numbers are checked when settings are read"));
     Rates {
         tenant: rate("limits.tenant_per_minute"),

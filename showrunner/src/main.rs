@@ -35,9 +35,10 @@ mod upkeep;
 
 use callboard::contract::{About, asyncapi, openapi};
 use callboard::{Fault, Space};
+use callboard_hosts::Options;
 use clap::Parser;
-use cli::{Cli, Command, How, Operate};
-use serde_json::Value;
+use cli::{Cli, Command, How, Operate, Up};
+use serde_json::{Value, json};
 use settings::Settings;
 use std::ffi::OsString;
 use std::io::Write;
@@ -98,9 +99,11 @@ fn run(cli: &Cli) -> Result<ExitCode, Fault> {
     let settings = if matches!(cli.command, Command::Up(_)) { settings } else { functions::here(settings) };
     match &cli.command {
         Command::Config { .. } => print(&config_table(&settings)),
-        Command::Map { format } => print(&draw(&settings, *format)?),
-        Command::Openapi => print(&describe(&settings, |space, about| openapi(space, about, &|_| true))?),
-        Command::Asyncapi => print(&describe(&settings, asyncapi)?),
+        Command::Map { format } => print(&block_on(draw(&settings, *format))?),
+        Command::Openapi => {
+            print(&block_on(describe(&settings, |space, about| openapi(space, about, &|_| true)))?);
+        }
+        Command::Asyncapi => print(&block_on(describe(&settings, asyncapi))?),
         Command::Up(arguments) => {
             let found = functions::find(&settings, arguments)?;
             log::start(&settings)?;
@@ -169,17 +172,38 @@ fn config_table(settings: &Settings) -> String {
     format!("{:width$}  {:wide$}  {:from$}  meaning\n{rows}", "setting", "value", "from")
 }
 
-fn describe(settings: &Settings, document: fn(&Space, &About) -> Value) -> Result<String, Fault> {
-    let space = Space::new(app::chosen_services(settings));
-    let space = space.map_err(|error| Fault::bad_input("start", error.to_string()))?;
-    let (title, version) = ("Showrunner".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    let about = About { title, version, origin: String::new(), mount: String::new() };
-    Ok(format!("{:#}\n", document(&space, &about)))
+/// What `up` runs here: the functions of this folder, or the platform; and whether it is the platform.
+async fn space_here(settings: &Settings) -> Result<(Space, bool), Fault> {
+    let folder = Path::new(".");
+    let is_platform = functions::find(settings, &Up::default())?.is_none();
+    let services = match is_platform {
+        true => app::chosen_services(settings),
+        false => {
+            if callboard_hosts::declared_in(folder)?.is_none() {
+                cargo::build(folder).await?;
+            }
+            vec![functions::load(folder, Options::default()).await?.service()]
+        }
+    };
+    let space = Space::new(services).map_err(|error| Fault::bad_input("start", error.to_string()))?;
+    Ok((space, is_platform))
 }
 
-fn draw(settings: &Settings, format: cli::Format) -> Result<String, Fault> {
-    let space = Space::new(app::chosen_services(settings));
-    let space = space.map_err(|error| Fault::bad_input("start", error.to_string()))?;
+async fn describe(settings: &Settings, document: fn(&Space, &About) -> Value) -> Result<String, Fault> {
+    let (space, is_platform) = space_here(settings).await?;
+    let title = if is_platform { "Showrunner" } else { "Functions" }.to_owned();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let about = About { title, version, origin: String::new(), mount: String::new() };
+    let mut document = document(&space, &about);
+    // Where there are no pages, functions are at their URIs as they are.
+    if let Some(servers) = document.get_mut("servers").filter(|_| !is_platform) {
+        *servers = json!([{"url": "/", "description": "this folder"}]);
+    }
+    Ok(format!("{document:#}\n"))
+}
+
+async fn draw(settings: &Settings, format: cli::Format) -> Result<String, Fault> {
+    let (space, _) = space_here(settings).await?;
     Ok(match format {
         cli::Format::Text => map::text(&space),
         cli::Format::Json => format!("{:#}\n", map::json(&space)),

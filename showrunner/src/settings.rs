@@ -239,6 +239,20 @@ impl Settings {
         PathBuf::from(self.get("data"))
     }
 
+    /// What a command needs to be about the same data folder: ` --data-dir DIR` where it was named on the command line.
+    pub(crate) fn data_option(&self) -> String {
+        let is_plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+        match self.entries.get("data") {
+            Some(Entry { value, origin: Origin::Flag, .. }) if value.chars().all(is_plain) => {
+                format!(" --data-dir {value}")
+            }
+            Some(Entry { value, origin: Origin::Flag, .. }) => {
+                format!(" --data-dir '{}'", value.replace('\'', r"'\''"))
+            }
+            _ => String::new(),
+        }
+    }
+
     /// The folder of blobs.
     pub(crate) fn blobs(&self) -> PathBuf {
         match self.get("blobs") {

@@ -110,10 +110,17 @@ async fn greet(settings: &Settings, arguments: &Up, app: &App, url: &str) -> Res
     ));
     match &seeded.password {
         Some(password) => print(&format!("  password {password}   (shown this once)\n\n")),
-        None => print("  password was shown when the demo was made; `showrunner owner --reset` gives a new one\n\n"),
+        None => print(&format!(
+            "  password was shown when the demo was made; for a new one end this with Ctrl-C: `{}`\n\n",
+            command_for_password(settings)
+        )),
     }
     tokio::spawn(seeded.fill());
     Ok(())
+}
+
+fn command_for_password(settings: &Settings) -> String {
+    format!("showrunner owner {} --reset{}", demo::OWNER_EMAIL, settings.data_option())
 }
 
 pub(crate) fn readable(address: &str) -> String {
@@ -198,5 +205,23 @@ pub(crate) async fn told_to_end() {
             }
         }
         Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use std::collections::HashMap;
+
+    #[test]
+    fn the_command_for_a_new_password_works_as_it_is_told() {
+        let flags = HashMap::from([("data", "./films".to_owned())]);
+        let settings = Settings::load(&flags, &HashMap::new(), None, &app::all_services()).expect("settings");
+        let command = command_for_password(&settings);
+        let cli = Cli::try_parse_from(command.split(' ')).expect("a command");
+        assert_eq!(cli.flags()["data"], "./films");
+        assert!(matches!(cli.command, Command::Owner(owner) if owner.reset && owner.email == demo::OWNER_EMAIL));
     }
 }

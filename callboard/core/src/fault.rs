@@ -54,6 +54,8 @@ impl FieldError {
 pub struct Fault {
     /// What kind of failure.
     pub kind: FaultKind,
+    /// Whether whoever must know it was told already, so that the log need not say it.
+    pub is_told: bool,
     /// Stable, documented in `docs/errors/<code>.md`.
     pub code: &'static str,
     /// For the caller: what happened and what to do.
@@ -77,7 +79,15 @@ macro_rules! constructors {
 
 impl Fault {
     fn new(kind: FaultKind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), detail: None, errors: Vec::new(), headers: Vec::new() }
+        Self {
+            kind,
+            is_told: false,
+            code,
+            message: message.into(),
+            detail: None,
+            errors: Vec::new(),
+            headers: Vec::new(),
+        }
     }
 
     constructors! {

@@ -27,7 +27,22 @@ const ask = (method, path, body, headers = {}) =>
 const told = (error) => {
   const lines = String(error?.stack ?? error).split("\n");
   const stackTrace = lines.filter((line) => !/node:internal|\[eval|node:vm/.test(line)).map((line) => line.replace("file://", ""));
-  return JSON.stringify({ errorMessage: String(error?.message ?? error), errorType: error?.name ?? "Error", stackTrace });
+  const errorMessage = String(error?.message ?? error);
+  return JSON.stringify({ errorMessage, errorType: error?.name ?? "Error", stackTrace: stackTrace.length > 1 ? stackTrace : [] });
+};
+
+// An answer as JSON. What would silently become something else is refused.
+const written = (answer) => {
+  const isGenerator = typeof answer?.next === "function" && Symbol.iterator in answer;
+  if (isGenerator || typeof answer?.[Symbol.asyncIterator] === "function") {
+    throw new TypeError("handler returned a generator: answers are values; to stream, use `command` and the Runtime API");
+  }
+  const isLost = answer instanceof Set || answer instanceof Map || ["function", "symbol"].includes(typeof answer);
+  if (isLost) {
+    const name = typeof answer === "object" ? answer.constructor.name : typeof answer;
+    throw new TypeError(`handler returned a ${name}, which is no JSON`);
+  }
+  return JSON.stringify(answer ?? null);
 };
 
 class Context {
@@ -101,7 +116,7 @@ for (;;) {
   let answer;
   let end = "response";
   try {
-    answer = JSON.stringify((await handler(JSON.parse(work.body), context)) ?? null);
+    answer = written(await handler(JSON.parse(work.body), context));
   } catch (error) {
     [answer, end] = [told(error), "error"];
   }

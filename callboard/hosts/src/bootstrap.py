@@ -85,7 +85,26 @@ def told(error):
     import traceback
 
     stack = [line.rstrip() for line in traceback.format_exception(error) if 'File "<string>"' not in line and "<frozen" not in line]
+    if not any("File " in line for line in stack[:-1]) and not isinstance(error, SyntaxError):
+        stack = []
     return json.dumps({"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": stack}).encode()
+
+
+def written(answer):
+    """An answer as JSON. What is none is named, and where the library of Python noticed it is nobody's concern."""
+
+    def refuse(value):
+        name = type(value).__name__
+        if name in ("generator", "async_generator"):
+            raise TypeError("handler returned a generator: answers are values; to stream, use `command` and the Runtime API")
+        article = "an" if name[:1].lower() in "aeiou" else "a"
+        raise TypeError(f"handler returned {article} {name}{'' if value is answer else ' in its answer'}, which is no JSON")
+
+    try:
+        return json.dumps(answer, separators=(",", ":"), default=refuse).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        error.__traceback__ = None
+        raise error from None
 
 
 def load(file):
@@ -119,7 +138,7 @@ def main(file):
         os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
         context = Context(headers, function)
         try:
-            answer, end = json.dumps(handler(json.loads(body), context), separators=(",", ":")).encode(), "/response"
+            answer, end = written(handler(json.loads(body), context)), "/response"
         except Exception as error:
             answer, end = told(error), "/error"
         sys.stdout.flush()

@@ -3,8 +3,7 @@
 
 use crate::declared::May;
 use crate::documents::{Documents, Put};
-use crate::faults;
-use crate::reading::undeclared;
+use crate::faults::{self, undeclared};
 use crate::runtime::{Answered, Begun, is_json};
 use callboard::{Body, Effects, Emit, Fault, Kind, Outcome, Pieces, Reply, SendMsg, Start, Uri, event};
 use serde::Deserialize;
@@ -239,7 +238,7 @@ fn effects(
             return Err(undeclared(
                 function,
                 &format!("sends {kind} {uri}"),
-                &format!("sends = [\"{} {uri}\"]", upper(&kind)),
+                &faults::line("sends", &upper(&kind), &uri),
             ));
         }
         effects.sends.push(SendMsg { kind, uri, data: callboard::Data::json(&data), at_ms });
@@ -247,12 +246,12 @@ fn effects(
     for FlowStart { flow, key, input } in starts {
         let known = may.start(&flow);
         let flow = known.ok_or_else(|| {
-            undeclared(function, &format!("starts the flow {flow}"), &format!("starts = [\"{flow}\"]"))
+            undeclared(function, &format!("starts the flow {flow}"), &format!("`starts = [\"{flow}\"]`"))
         })?;
         effects.starts.push(Start { flow, key, input });
     }
     if !puts.is_empty() && !may.documents {
-        return Err(undeclared(function, "keeps documents", "documents = true"));
+        return Err(undeclared(function, "keeps documents", "`documents = true`"));
     }
     for put in puts {
         effects.writes.push(documents.write(put)?);
@@ -264,7 +263,7 @@ fn may_emit(function: &str, may: &May, kind: &Kind, uri: &Uri) -> Result<(), Fau
     if may.emit(kind, uri) {
         return Ok(());
     }
-    Err(undeclared(function, &format!("publishes {kind} {uri}"), &format!("events = [\"{kind} {uri}\"]")))
+    Err(undeclared(function, &format!("publishes {kind} {uri}"), &faults::line("events", kind.as_str(), uri)))
 }
 
 fn upper(kind: &Kind) -> String {

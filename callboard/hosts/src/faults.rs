@@ -3,7 +3,7 @@
 use crate::pool::NoAnswer;
 use crate::runtime::FunctionError;
 use crate::worker::{Failure, TIMED_OUT};
-use callboard::{Fault, FaultKind};
+use callboard::{Fault, FaultKind, Uri};
 
 /// The fault of a function that gave no answer. In development callers hear what its author wants to know.
 pub(crate) fn of(function: &str, no_answer: &NoAnswer, is_open: bool) -> Fault {
@@ -18,6 +18,11 @@ pub(crate) fn of(function: &str, no_answer: &NoAnswer, is_open: bool) -> Fault {
         }
         NoAnswer::Failed(failure) => of_failure(function, failure, is_open),
     };
+    told_to_callers(function, fault, is_open)
+}
+
+/// The fault of a function as callers hear it: where they are not in development only that there is one.
+pub(crate) fn told_to_callers(function: &str, fault: Fault, is_open: bool) -> Fault {
     match is_open {
         true => fault,
         false => Fault { message: format!("{function} did not work; its owner finds the reason in the log"), ..fault },
@@ -75,13 +80,46 @@ fn error_of(error_type: &str, message: String) -> FunctionError {
 /// What the function said goes into the log as it is.
 fn failed(kind: FaultKind, code: &'static str, message: String, error: &FunctionError) -> Fault {
     let detail = serde_json::to_string(error).ok();
-    Fault { kind, code, message, detail, errors: Vec::new(), headers: Vec::new() }
+    Fault { kind, is_told: false, code, message, detail, errors: Vec::new(), headers: Vec::new() }
 }
 
 /// An answer that is none.
 pub(crate) fn answer(message: String) -> Fault {
     let error = error_of("Function.Answer", message.clone());
     failed(FaultKind::Bug, "function.answer", message, &error)
+}
+
+/// What a function does without having declared it: a defect of the function, of which its caller is innocent.
+pub(crate) fn undeclared(function: &str, does: &str, advice: &str) -> Fault {
+    let message = format!("{function} {does}, which it does not declare; declare {advice}");
+    let error = error_of("Function.Undeclared", message.clone());
+    failed(FaultKind::Bug, "function.undeclared", message, &error)
+}
+
+/// The line that declares `on` at a URI: for all URIs like it, where a segment looks like one name of many.
+pub(crate) fn line(field: &str, on: &str, uri: &Uri) -> String {
+    let on = if on.is_empty() { String::new() } else { format!("{on} ") };
+    let pattern = pattern(uri);
+    let line = format!("`{field} = [\"{on}{pattern}\"]`");
+    match pattern.rsplit_once('/') {
+        Some((before, last)) if pattern == uri.as_str() && !before.is_empty() && !last.is_empty() => {
+            format!("{line}, or a pattern such as `{on}{before}/{{id}}`")
+        }
+        _ => line,
+    }
+}
+
+/// A URI with names for the segments that hold digits, as ids do.
+fn pattern(uri: &Uri) -> String {
+    let mut names = 0;
+    let segment = |segment: &str| {
+        if !segment.bytes().any(|byte| byte.is_ascii_digit()) {
+            return segment.to_owned();
+        }
+        names += 1;
+        if names == 1 { "{id}".to_owned() } else { format!("{{id{names}}}") }
+    };
+    uri.as_str().split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
 /// What the function itself said of its failure.

@@ -8,7 +8,7 @@ use crate::reading::Reading;
 use crate::runtime::{Answered, Begun, Invocation};
 use crate::worker::Failure;
 use crate::{envelope, event, faults, trace};
-use callboard::{Data, Env, Fault, Function, HTTP, Msg, Pieces, Reply};
+use callboard::{Data, Env, Fault, FaultKind, Function, HTTP, Msg, Pieces, Reply};
 use futures_util::stream;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -113,7 +113,9 @@ impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
         };
         tails.keep(&id, tail);
         let answered = result.map_err(|no_answer| self.fault(&id, &no_answer))?;
-        envelope::read(name, answered, may, documents)
+        let reply = envelope::read(name, answered, may, documents).map_err(|fault| self.defect(&id, fault))?;
+        pool.works();
+        Ok(reply)
     }
 
     fn name(&self) -> &'static str {
@@ -145,16 +147,21 @@ impl Foreign {
                 None => ended?.await.ok().flatten().map(|fault| (Err(fault), (pieces, None))),
             }
         });
-        let reply = envelope::begin(self.inner.name, begun, Pieces::new(source))?;
+        let reply =
+            envelope::begin(self.inner.name, begun, Pieces::new(source)).map_err(|fault| self.defect(&id, fault))?;
         let this = self.clone();
         tokio::spawn(async move {
             let (result, tail) = run.await;
             this.inner.tails.keep(&id, tail);
             let fault = match result {
-                Ok(_) | Err(NoAnswer::Failed(Failure::Left)) => None,
+                Ok(_) => {
+                    this.inner.pool.works();
+                    None
+                }
+                Err(NoAnswer::Failed(Failure::Left)) => None,
                 Err(no_answer) => Some(this.fault(&id, &no_answer)),
             };
-            if let Some(fault) = &fault {
+            if let Some(fault) = fault.as_ref().filter(|fault| !fault.is_told) {
                 tracing::warn!(function = this.inner.name, message.id = id, fault.code, "an answer was cut short");
             }
             // Nobody may wait for it any more.
@@ -163,11 +170,30 @@ impl Foreign {
         Ok(reply)
     }
 
+    /// What is wrong with an answer, told to the function's author; what the function itself refuses is told to its caller alone.
+    fn defect(&self, id: &str, fault: Fault) -> Fault {
+        if fault.kind != FaultKind::Bug {
+            self.inner.pool.works();
+            return fault;
+        }
+        faults::told_to_callers(self.inner.name, self.tell(id, fault), self.inner.is_open)
+    }
+
     pub(crate) fn fault(&self, id: &str, no_answer: &NoAnswer) -> Fault {
         let fault = faults::of(self.inner.name, no_answer, self.inner.is_open);
-        if let (Some(on_fault), false) = (&self.inner.on_fault, matches!(no_answer, NoAnswer::Paused { .. })) {
-            on_fault(self.inner.name, id, &fault.message);
+        match no_answer {
+            // It was told when it did not begin.
+            NoAnswer::Paused { .. } => Fault { is_told: self.inner.on_fault.is_some(), ..fault },
+            _ => self.tell(id, fault),
         }
-        fault
+    }
+
+    /// Tells the function's author, where somebody listens, and the same only once.
+    fn tell(&self, id: &str, fault: Fault) -> Fault {
+        let Inner { name, pool, on_fault: Some(on_fault), .. } = &*self.inner else { return fault };
+        if pool.is_news(&fault.message) {
+            on_fault(name, id, &fault.message);
+        }
+        Fault { is_told: true, ..fault }
     }
 }

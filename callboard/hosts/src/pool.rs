@@ -63,6 +63,8 @@ struct State {
     paused: Option<(Instant, Failure)>,
     is_swept: bool,
     started: u64,
+    /// What its author was told last, since a file was saved and since it last worked.
+    told: Option<String>,
 }
 
 /// A process that waits.
@@ -215,10 +217,21 @@ impl Pool {
     pub(crate) fn renew(&self) {
         let mut state = self.state();
         state.generation += 1;
-        (state.failures, state.paused) = (0, None);
+        (state.failures, state.paused, state.told) = (0, None, None);
         for seat in state.idle.drain(..) {
             tokio::spawn(seat.worker.end());
         }
+    }
+
+    /// Whether this is something else than its author was told last; from now on it is that.
+    pub(crate) fn is_news(&self, message: &str) -> bool {
+        let told = self.state().told.replace(message.to_owned());
+        told.as_deref() != Some(message)
+    }
+
+    /// It works: what goes wrong from now on is news.
+    pub(crate) fn works(&self) {
+        self.state().told = None;
     }
 
     /// How many processes wait, and how many were started in all.

@@ -3,10 +3,11 @@
 
 use crate::declared::May;
 use crate::documents::Documents;
+use crate::faults;
 use crate::pool::Desk;
 use crate::runtime::Beside;
 use bytes::Bytes;
-use callboard::{Env, Fault, Uri};
+use callboard::{Env, Fault, FaultKind, Uri};
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue};
 use hyper::http::request::Parts;
@@ -56,7 +57,7 @@ async fn read(reading: Option<Reading>, parts: &Parts) -> Result<Found, Fault> {
     let uri = Uri::from_encoded(parts.uri.path())?;
     if let Some(key) = uri.as_str().strip_prefix(DOCUMENTS) {
         if !reading.may.documents {
-            return Err(undeclared(&reading.function, "keeps documents", "documents = true"));
+            return Err(undeclared(&reading.function, "keeps documents", "`documents = true`"));
         }
         let document = reading.documents.get(&reading.env, key).await?;
         let document =
@@ -64,16 +65,16 @@ async fn read(reading: Option<Reading>, parts: &Parts) -> Result<Found, Fault> {
         return Ok(Found { value: document.value.into(), version: Some(document.version) });
     }
     if !reading.may.read(&uri) || uri.as_str().contains('?') {
-        return Err(undeclared(&reading.function, &format!("reads {uri}"), &format!("reads = [\"{uri}\"]")));
+        return Err(undeclared(&reading.function, &format!("reads {uri}"), &faults::line("reads", "", &uri)));
     }
     let address = parts.uri.query().map_or_else(|| uri.to_string(), |query| format!("{uri}?{query}"));
     let value: Box<RawValue> = reading.env.call(&address).await?;
     Ok(Found { value: String::from(Box::<str>::from(value)).into(), version: None })
 }
 
-/// What a function does without having declared it.
-pub(crate) fn undeclared(function: &str, does: &str, line: &str) -> Fault {
-    Fault::denied("function.undeclared", format!("{function} {does}, which it does not declare; declare `{line}`"))
+/// Here the function itself asks, so it is the function that may not.
+fn undeclared(function: &str, does: &str, advice: &str) -> Fault {
+    Fault { kind: FaultKind::Denied, ..faults::undeclared(function, does, advice) }
 }
 
 /// Compares in a time that tells nothing.

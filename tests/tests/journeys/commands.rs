@@ -31,7 +31,9 @@ fn refused(command: Command) -> String {
 fn nothing_is_made_in_a_channel_that_does_not_exist() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    said(on(&data, &["tenant", "mychannel", "--title", "My channel"]));
+    let made = said(on(&data, &["tenant", "mychannel", "--title", "My channel"]));
+    let next = format!("Next: `showrunner owner ADDRESS --tenant mychannel --data-dir {}`\n", data.display());
+    assert!(made.ends_with(&next), "{made}");
     for arguments in [
         &["owner", "me@example.org", "--tenant", "nope"][..],
         &["owner", "me@example.org", "--tenant", "nope", "--reset"],
@@ -55,6 +57,7 @@ fn a_folder_that_is_not_there_is_not_made_by_asking() {
     for arguments in [&["call", "GET", "/series"][..], &["owner", "me@example.org"]] {
         let words = refused(on(&data, arguments));
         assert!(words.contains(&format!("there is no data folder {}", data.display())), "{words}");
+        assert!(words.contains(&format!("--title TITLE --data-dir {}`", data.display())), "{words}");
         assert!(!data.exists());
     }
 }

@@ -67,6 +67,9 @@ fn a_refusal_is_explained_to_the_owner_on_the_command_line_and_after_a_restart()
     explained(&channel);
     let unknown = complaint(command(&channel, &["explain", "00000000-0000-7000-8000-000000000000"]));
     assert!(unknown.1.contains("no refusal of this id is remembered"), "{unknown:?}");
+    assert!(unknown.1.contains("`showrunner invocation 00000000-0000-7000-8000-000000000000` shows"), "{unknown:?}");
+    let no_id = complaint(command(&channel, &["explain", "123"]));
+    assert!(no_id.1.contains("`123` is no id; it is `instance` in the answer"), "{no_id:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// How long anything may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,6 +21,7 @@ struct Folder {
     port: u16,
     lines: mpsc::Receiver<String>,
     shown: String,
+    log: NamedTempFile,
     patience: Duration,
 }
 
@@ -34,13 +35,20 @@ impl Folder {
         let mut command = showrunner(&["up", "--listen", "127.0.0.1:0"]);
         command.envs(environment.iter().copied());
         let mut child = command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = NamedTempFile::new().unwrap();
+        let mut logged = log.reopen().unwrap();
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
         let of_errors = sender.clone();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| of_errors.send(line)));
-        let mut folder = Self { child, port: 0, lines, shown: String::new(), patience };
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| {
+                writeln!(logged, "{line}").unwrap();
+                of_errors.send(line)
+            })
+        });
+        let mut folder = Self { child, port: 0, lines, shown: String::new(), log, patience };
         folder.wait_for("Confined by");
         let address = folder.shown.split("http://localhost:").nth(1).expect("an address");
         folder.port = address.split('/').next().and_then(|port| port.parse().ok()).expect("a port");
@@ -50,21 +58,31 @@ impl Folder {
     /// Waits until this is shown.
     fn wait_for(&mut self, part: &str) {
         while !self.shown.contains(part) {
-            let line = self.lines.recv_timeout(self.patience).unwrap_or_else(|_| panic!("{}\nno {part}", self.shown));
+            let line = self.lines.recv_timeout(self.patience);
+            let line = line.unwrap_or_else(|_| panic!("{}\n{}\nno {part}", self.shown, self.logged()));
             self.shown += &line;
             self.shown.push('\n');
         }
     }
 
+    fn logged(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
     fn get(&self, target: &str) -> String {
-        ask(self.port, target)
+        ask(self.port, target, "")
+    }
+
+    /// The same with further headers, each with its end of line.
+    fn get_with(&self, target: &str, headers: &str) -> String {
+        ask(self.port, target, headers)
     }
 }
 
 /// The whole response of whoever listens on a port of this machine.
-fn ask(port: u16, target: &str) -> String {
+fn ask(port: u16, target: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -143,6 +161,66 @@ fn what_a_process_answered_is_replayed_in_its_folder() {
     running.wait_for("new code after");
     let (is_same, said) = asked(&["replay", span]);
     assert!(!is_same && said.contains("Hello, nobody"), "{said}");
+}
+
+#[test]
+fn a_folder_of_functions_is_drawn_and_described_as_it_is_served() {
+    let folder = new("python");
+    let said = |arguments: &[&str]| {
+        let output = showrunner(arguments).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let map = said(&["map"]);
+    assert!(map.starts_with("functions\n") && map.contains("functions::hello") && !map.contains("tenants"), "{map}");
+    let document: serde_json::Value = serde_json::from_str(&said(&["openapi"])).unwrap();
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(paths, ["/hello"]);
+    assert_eq!(document["servers"][0]["url"], "/");
+    assert!(
+        said(&["map", "--services", "tenants"]).starts_with("tenants\n"),
+        "who chooses services means the platform"
+    );
+}
+
+/// Issues a token for somebody of the tenant `demo`.
+const ISSUE: &str = r#"
+import base64, hashlib, hmac, json, sys, time
+encode = lambda content: base64.urlsafe_b64encode(content).rstrip(b"=")
+now = int(time.time())
+claims = {"iss": "https://id.example.org", "aud": "greetings", "sub": "ada", "iat": now, "exp": now + 600, "tenant": "demo"}
+signed = b".".join(encode(json.dumps(part).encode()) for part in [{"alg": "HS256", "typ": "JWT"}, claims])
+print((signed + b"." + encode(hmac.digest(sys.argv[1].encode(), signed, "sha256"))).decode())
+"#;
+
+#[test]
+fn callers_sign_in_to_a_folder_with_tokens_of_the_issuer_it_believes() {
+    let folder = new("python");
+    let file = folder.path().join("hello.py");
+    let code = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, code.replace("\"anyone\"", "\"signed_in\"")).unwrap();
+    let keys = NamedTempFile::new().unwrap();
+    std::fs::write(
+        keys.path(),
+        r#"{"keys": [{"kty": "oct", "k": "bmlnaHQtZmVycnktbGVhdmVzLWF0LXNpeC1mcm9tLXBpZXI"}]}"#,
+    )
+    .unwrap();
+    let environment = [
+        ("SHOWRUNNER_TOKENS_KEYS", keys.path().to_str().unwrap()),
+        ("SHOWRUNNER_TOKENS_ISSUER", "https://id.example.org"),
+        ("SHOWRUNNER_TOKENS_AUDIENCE", "greetings"),
+        ("SHOWRUNNER_TOKENS_ALGORITHMS", "HS256"),
+    ];
+    let running = Folder::up_within(folder.path(), PATIENCE, &environment);
+    let issued = |secret: &str| {
+        let output = Command::new("python3").args(["-c", ISSUE, secret]).output().unwrap();
+        format!("authorization: Bearer {}\r\n", String::from_utf8(output.stdout).unwrap().trim())
+    };
+    assert!(running.get("/hello").starts_with("HTTP/1.1 401"));
+    let answer = running.get_with("/hello", &issued("night-ferry-leaves-at-six-from-pier"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let forged = running.get_with("/hello", &issued("night-ferry-leaves-at-ten-from-pier"));
+    assert!(forged.starts_with("HTTP/1.1 401"), "{forged}");
 }
 
 /// Invokes as clients of AWS do: prints status, what kind of error, and the answer.
@@ -277,6 +355,9 @@ fn what_is_saved_runs_and_a_mistake_is_told_where_it_is() {
     let answer = running.get("/hello");
     assert!(answer.starts_with("HTTP/1.1 500") && answer.contains("application/problem+json"), "{answer}");
     assert!(answer.contains("SyntaxError") && answer.contains(&format!("line {line}")), "{answer}");
+    assert!(answer.contains("\"type\":\"/about/errors/function.init\""), "{answer}");
+    let page = running.get("/about/errors/function.init");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("\r\n\r\n# function.init\n"), "{page}");
     std::fs::write(&file, code).unwrap();
     running.wait_for("new code after");
     let begun = Instant::now();
@@ -306,7 +387,7 @@ fn whoever_waits_for_an_answer_gets_it_although_the_folder_is_told_to_end() {
     let environment = [("SHOWRUNNER_INVOKE", invoke.as_str()), ("SHOWRUNNER_INVOKE_KEYS", keys.as_str())];
     let mut running = Folder::up_within(folder.path(), PATIENCE, &environment);
     let port = running.port;
-    let asking = thread::spawn(move || ask(port, "/hello"));
+    let asking = thread::spawn(move || ask(port, "/hello", ""));
     let invoking = thread::spawn(move || invoked(&invoke, key, "hello"));
     running.wait_for("begun for http");
     running.wait_for("begun for invoke");
@@ -410,6 +491,23 @@ fn nothing_is_said_to_be_ready_before_all_that_can_be_wrong_is_right() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("invoke_keys"), "{said}");
+}
+
+#[test]
+fn a_mistake_is_told_once_and_the_log_does_not_repeat_it() {
+    let folder = new("python");
+    let file = folder.path().join("hello.py");
+    let code = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{code}\nimport nothing_there\n")).unwrap();
+    let mut running = Folder::up(folder.path());
+    running.wait_for("error: hello: ModuleNotFoundError");
+    for _ in 0..3 {
+        assert!(running.get("/hello").starts_with("HTTP/1.1 500"));
+    }
+    std::fs::write(&file, code).unwrap();
+    running.wait_for("new code after");
+    assert_eq!(running.shown.matches("error: ").count(), 1, "{}", running.shown);
+    assert!(!running.logged().contains("nothing_there"), "{}", running.logged());
 }
 
 #[test]

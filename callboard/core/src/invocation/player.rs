@@ -270,6 +270,7 @@ fn read_fault(answer: &Value) -> Option<Fault> {
     let headers = told.headers.into_iter().map(|(name, value)| (kept_name(&name), value));
     Some(Fault {
         kind: told.kind,
+        is_told: false,
         code: kept_name(&told.code),
         message: told.message,
         detail: None,

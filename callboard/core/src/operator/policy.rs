@@ -1,7 +1,7 @@
 //! Refusals and privileges, as functions: why something was refused and what would allow it, and what each service declares and
 //! was seen to use.
 
-use super::{Scope, nothing_here};
+use super::Scope;
 use crate::ports::PAGE_MAX;
 use crate::{Denial, Empty, Env, Fault, Id, Msg, Privileges, Reply, Tenant};
 use schemars::JsonSchema;
@@ -45,10 +45,17 @@ pub(super) async fn list(env: Env, msg: Msg<Choice>) -> Result<Reply<Vec<Explain
 
 pub(super) async fn show(env: Env, msg: Msg<Empty>) -> Result<Reply<Explained>, Fault> {
     let tenant = Scope::of(&env)?.narrow(None);
-    let id: Id = msg.param("id").parse().map_err(|_| nothing_here())?;
+    let asked = msg.param("id");
+    let id: Id = asked.parse().map_err(|_| {
+        let message = format!("`{asked}` is no id; it is `instance` in the answer, or its header `x-request-id`");
+        Fault::not_found("denial.unknown", message)
+    })?;
     let found = env.denials().find(id).filter(|denial| tenant.is_none_or(|tenant| denial.tenant == tenant));
     let unknown = || {
-        let message = "no refusal of this id is remembered; the latest thousand are, so try the request again";
+        let message = format!(
+            "no refusal of this id is remembered; it may be none of the policy: `showrunner invocation {id}` shows what ran \
+             under it, and with which fault. Of refusals the latest thousand are kept, so try the request again"
+        );
         Fault::not_found("denial.unknown", message)
     };
     found.map(|denial| Reply::ok(denial.into())).ok_or_else(unknown)

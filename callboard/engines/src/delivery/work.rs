@@ -281,6 +281,9 @@ async fn fail(host: &Host, delivery: &Delivery, fault: &Fault) {
 }
 
 pub(super) fn complain(delivery: &Delivery, fault: &Fault) {
+    if fault.is_told {
+        return;
+    }
     tracing::warn!(
         tenant.id = %delivery.envelope.tenant,
         message.id = %delivery.envelope.id,

@@ -17,7 +17,8 @@ const CLEAR_COOKIE: &str = "clear-cookie";
 #[derive(Clone)]
 pub(crate) struct Logged {
     pub(crate) code: &'static str,
-    pub(crate) detail: String,
+    /// None where it was told elsewhere.
+    pub(crate) detail: Option<String>,
 }
 
 impl Gateway {
@@ -34,7 +35,7 @@ impl Gateway {
         answer::put_id(to, id);
         put_fault_headers(ask, &fault, to);
         if matches!(fault.kind, FaultKind::Bug | FaultKind::Unavailable) {
-            let detail = fault.detail.unwrap_or(fault.message);
+            let detail = (!fault.is_told).then(|| fault.detail.unwrap_or(fault.message));
             response.extensions_mut().insert(Logged { code: fault.code, detail });
         } else {
             tracing::debug!(message.id = %id, tenant.id = %ask.place.tenant, fault.code, fault.detail, "refused");

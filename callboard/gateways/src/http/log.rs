@@ -1,4 +1,5 @@
-//! One line for every request: at `debug`, or at `warn` where it was slow or the fault was ours. Never a query, a token or a cookie.
+//! One line for every request: at `debug`, or at `warn` where it was slow or the fault was ours and nobody was told. Never a query,
+//! a token or a cookie.
 
 use super::body::Body;
 use super::faults::Logged;
@@ -17,7 +18,9 @@ pub(crate) fn write(parts: &Parts, tenant: Option<&Tenant>, response: &Response<
         return;
     }
     let duration = started.elapsed();
-    let is_bad = status >= 500 || duration.as_millis() >= u128::from(slow_ms);
+    let logged = response.extensions().get::<Logged>();
+    let is_told = logged.is_some_and(|logged| logged.detail.is_none());
+    let is_bad = (status >= 500 && !is_told) || duration.as_millis() >= u128::from(slow_ms);
     if !is_bad && !is_debug {
         return;
     }
@@ -25,8 +28,7 @@ pub(crate) fn write(parts: &Parts, tenant: Option<&Tenant>, response: &Response<
     let (path, method) = (speakable(parts.uri.path()), parts.method.as_str());
     let tenant = tenant.map(Tenant::as_str);
     let id = id_of(response.headers());
-    let logged = response.extensions().get::<Logged>();
-    let (code, detail) = (logged.map(|logged| logged.code), logged.map(|logged| logged.detail.as_str()));
+    let (code, detail) = (logged.map(|logged| logged.code), logged.and_then(|logged| logged.detail.as_deref()));
     if is_bad {
         tracing::warn!(
             http.method = method, http.path = %path, http.status = status, tenant.id = tenant, message.id = id,

@@ -87,7 +87,7 @@ impl<'a> Coming<'a> {
     }
 
     /// As the service of this name, by way of this source.
-    pub(crate) fn as_service(mut self, name: &'static str, source: &'static str) -> Self {
+    pub(crate) fn of_service(mut self, name: &'static str, source: &'static str) -> Self {
         let head = self.msg.head_mut();
         (head.principal, head.source) = (Principal::Service(name.into()), source.into());
         self

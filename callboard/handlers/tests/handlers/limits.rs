@@ -69,11 +69,11 @@ async fn a_tenant_has_a_limit_for_all_together() {
     assert_eq!(passed(3, async || call(None, "demo").come().await).await, 3);
     assert_eq!(passed(4, async || call(Some("good"), "demo").come().await).await, 2);
     assert_eq!(passed(4, async || call(None, "other").come().await).await, 4, "another tenant");
-    let invoked = |tenant| call(None, tenant).as_service("invoke/crew", callboard::INVOKE);
+    let invoked = |tenant| call(None, tenant).of_service("invoke/crew", callboard::INVOKE);
     assert_eq!(passed(4, async || invoked("demo").come().await).await, 0, "keys count like anybody of their tenant");
     assert_eq!(passed(4, async || invoked("third").come().await).await, 4);
     assert_eq!(
-        passed(9, async || call(None, "demo").as_service("media", "queue").come().await).await,
+        passed(9, async || call(None, "demo").of_service("media", "queue").come().await).await,
         9,
         "the runtime"
     );

@@ -37,20 +37,35 @@ async fn what_is_declared_is_committed_with_the_answer() {
 }
 
 #[tokio::test]
-async fn what_is_not_declared_is_refused_with_the_line_to_write() {
+async fn what_is_not_declared_is_a_defect_whose_author_reads_the_line_to_write() {
     let stage = Stage::new(&python(""), &[("do.py", MIRROR)]).await;
-    for (reply, line) in [
-        (json!({"created": "/things/7"}), "events = [\"created /things/7\"]"),
-        (json!({"events": [{"on": "greeted /people/7"}]}), "events = [\"greeted /people/7\"]"),
-        (json!({"sends": [{"on": "POST /letters"}]}), "sends = [\"POST /letters\"]"),
-        (json!({"starts": [{"flow": "publish", "key": "k"}]}), "starts = [\"publish\"]"),
-        (json!({"puts": [{"key": "k", "value": 1}]}), "documents = true"),
+    for (reply, advice) in [
+        (json!({"created": "/things/7"}), "declare `events = [\"created /things/{id}\"]`"),
+        (json!({"events": [{"on": "greeted /people/7/of/b2-c"}]}), "`events = [\"greeted /people/{id}/of/{id2}\"]`"),
+        (
+            json!({"events": [{"on": "greeted /people/ada"}]}),
+            "`events = [\"greeted /people/ada\"]`, or a pattern such as `greeted /people/{id}`",
+        ),
+        (json!({"sends": [{"on": "POST /letters"}]}), "`sends = [\"POST /letters\"]`"),
+        (json!({"starts": [{"flow": "publish", "key": "k"}]}), "`starts = [\"publish\"]`"),
+        (json!({"puts": [{"key": "k", "value": 1}]}), "`documents = true`"),
     ] {
-        let fault = do_it(&stage, reply).await.expect_err(line);
-        assert_eq!(fault.code, "function.undeclared");
-        assert!(fault.message.contains(line), "{}\nshould mention {line}", fault.message);
+        let fault = do_it(&stage, reply).await.expect_err(advice);
+        assert_eq!((fault.code, fault.status()), ("function.undeclared", 500));
+        assert!(fault.message.ends_with(advice), "{}\nshould end with {advice}", fault.message);
+        assert_eq!(stage.told.borrow().last().map(|(_, _, told)| told), Some(&fault.message));
     }
     assert_eq!(stage.bench.messages().await.len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_function_refuses_is_told_to_its_caller_alone() {
+    let stage = Stage::new(&python(""), &[("do.py", MIRROR)]).await;
+    let refused = json!({"fault": {"kind": "not_found", "message": "no such thing"}});
+    assert_eq!(do_it(&stage, refused).await.expect_err("it refuses").status(), 404);
+    assert!(stage.told.borrow().is_empty());
+    do_it(&stage, json!({"bdy": 1})).await.expect_err("that is no answer");
+    assert!(stage.told.borrow().iter().any(|(_, _, told)| told.contains("unknown field `bdy`")));
 }
 
 async fn secret(_: Msg<Empty>) -> Result<Reply<&'static str>, Fault> {
@@ -78,7 +93,7 @@ async fn it_reads_what_it_declares_with_the_authority_of_whoever_calls() {
     assert_eq!(owner.json(), "secret");
     let said = do_it(&stage, json!("/people/1")).await.expect("an answer").json();
     assert_eq!((&said[0], &said[1]), (&json!(403), &json!("function.undeclared")));
-    assert!(said[2].as_str().is_some_and(|text| text.contains("reads = [\"/people/1\"]")), "{said}");
+    assert!(said[2].as_str().is_some_and(|text| text.contains("reads = [\"/people/{id}\"]")), "{said}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use callboard::{Fault, Service};
 use callboard_bench::{Bench, Kept};
-use callboard_hosts::{Declared, Functions, Options};
+use callboard_hosts::{Declared, Functions, OnLine, Options};
 use rustix::fs::Mode;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(crate) struct Stage {
     pub(crate) functions: Functions,
     pub(crate) folder: TempDir,
     pub(crate) lines: Lines,
+    /// What their author was told of faults.
+    pub(crate) told: Lines,
 }
 
 /// What functions printed: the function, the invocation, the line. Whoever waits for a line hears of each.
@@ -43,17 +45,26 @@ pub(crate) fn declared(toml: &str) -> Vec<Declared> {
 }
 
 pub(crate) async fn functions(toml: &str, folder: &Path, lines: &Lines) -> Result<Functions, Fault> {
-    let lines = lines.clone();
+    functions_that_tell(toml, folder, lines, &Lines::default()).await
+}
+
+async fn functions_that_tell(toml: &str, folder: &Path, lines: &Lines, told: &Lines) -> Result<Functions, Fault> {
     let options = Options {
         program: Some(env!("CARGO_BIN_EXE_callboard-sandbox").into()),
         is_open: true,
-        on_line: Some(Arc::new(move |function, invocation, line| {
-            let line = (function.to_owned(), invocation.to_owned(), line.to_owned());
-            lines.send_modify(|lines| lines.push(line));
-        })),
+        on_line: Some(into(lines)),
+        on_fault: Some(into(told)),
         ..Options::default()
     };
     Functions::new("things", declared(toml), folder, options).await
+}
+
+fn into(lines: &Lines) -> OnLine {
+    let lines = lines.clone();
+    Arc::new(move |function, invocation, line| {
+        let line = (function.to_owned(), invocation.to_owned(), line.to_owned());
+        lines.send_modify(|lines| lines.push(line));
+    })
 }
 
 impl Stage {
@@ -63,11 +74,12 @@ impl Stage {
 
     /// With other services in the same application.
     pub(crate) async fn beside(toml: &str, files: &[(&str, &str)], mut services: Vec<Service>) -> Self {
-        let (folder, lines) = (folder(files), Lines::default());
-        let functions = functions(toml, folder.path(), &lines).await.unwrap_or_else(|fault| panic!("{fault:?}"));
+        let (folder, lines, told) = (folder(files), Lines::default(), Lines::default());
+        let functions = functions_that_tell(toml, folder.path(), &lines, &told).await;
+        let functions = functions.unwrap_or_else(|fault| panic!("{fault:?}"));
         services.push(functions.service());
         let bench = Bench::shaped(services, Kept::InMemory, |builder| builder).await;
-        Self { bench, functions, folder, lines }
+        Self { bench, functions, folder, lines, told }
     }
 
     /// The first lines that were printed, once so many were.

@@ -69,6 +69,48 @@ async fn a_mistake_in_the_file_is_told_with_its_line() {
 }
 
 #[tokio::test]
+async fn what_is_no_value_is_refused_in_one_line() {
+    let stream = "handler returned a generator: answers are values; to stream, use `command` and the Runtime API";
+    for (file, code, said) in [
+        ("do.py", "def handler(event, context):\n    yield 1\n", stream),
+        ("do.py", "async def handler(event, context):\n    yield 1\n", stream),
+        ("do.py", "def handler(event, context):\n    return {1, 2}\n", "handler returned a set, which is no JSON"),
+        (
+            "do.py",
+            "def handler(event, context):\n    return [{1, 2}]\n",
+            "handler returned a set in its answer, which is no JSON",
+        ),
+        ("do.mjs", "export async function* handler() {\n  yield 1;\n}\n", stream),
+        ("do.mjs", "export function* handler() {\n  yield 1;\n}\n", stream),
+        ("do.mjs", "export const handler = () => new Set([1]);\n", "handler returned a Set, which is no JSON"),
+    ] {
+        let stage = Stage::new(&python("").replace("do.py", file), &[(file, code)]).await;
+        let fault = stage.bench.nobody().post("/do", json!({})).await.expect_err("that is no value");
+        assert_eq!((fault.code, &*fault.message), ("function.failed", &*format!("do: TypeError: {said}")), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_is_told_once_until_it_is_another_or_a_file_is_saved() {
+    let code = "def handler(event, context):\n    if event['data']:\n        raise ValueError(event['data'])\n";
+    let stage = Stage::new(&python(""), &[("do.py", code)]).await;
+    let told = async |words: &str| {
+        drop(stage.bench.nobody().post("/do", json!(words)).await);
+        stage.told.borrow().len()
+    };
+    assert_eq!((told("torn").await, told("torn").await), (1, 1));
+    assert_eq!((told("lost").await, told("lost").await), (2, 2));
+    assert_eq!((told("").await, told("lost").await), (2, 3), "it has worked meanwhile");
+    let file = stage.folder.path().join("do.py");
+    std::fs::write(&file, "raise ValueError('lost')\n").expect("a file");
+    assert_eq!(stage.functions.changed(&[file.canonicalize().expect("a path")]).await.len(), 1);
+    assert_eq!((told("").await, told("").await), (4, 4));
+    std::fs::write(&file, "\nraise ValueError('lost')\n").expect("a file");
+    assert_eq!(stage.functions.changed(&[file.canonicalize().expect("a path")]).await.len(), 1);
+    assert_eq!(told("").await, 5);
+}
+
+#[tokio::test]
 async fn what_does_not_begin_is_tried_again_only_after_a_pause() {
     let stage = Stage::new(&python(""), &[("do.py", "import sys\nsys.exit(3)\n")]).await;
     let first = stage.bench.nobody().post("/do", json!({})).await.expect_err("it does not begin");

@@ -89,6 +89,7 @@ fn refused(why: &Refusal) -> Fault {
     let message = why.to_string();
     Fault {
         kind: FaultKind::BadInput,
+        is_told: false,
         code: why.code(),
         message,
         detail: None,
