@@ -39,6 +39,15 @@ pub(crate) struct Recipe {
     pub(crate) on_line: Option<OnLine>,
 }
 
+impl Recipe {
+    fn check_handler(&self) -> Result<(), Failure> {
+        match self.handler.as_ref().filter(|handler| !handler.exists()) {
+            Some(handler) => Err(Failure::Missing(handler.strip_prefix(&self.folder).unwrap_or(handler).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why a process gave no answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
@@ -142,10 +151,7 @@ impl Worker {
         generation: u64,
         timeout: Duration,
     ) -> Result<Self, Failure> {
-        if let Some(handler) = recipe.handler.as_ref().filter(|handler| !handler.exists()) {
-            let name = handler.strip_prefix(&recipe.folder).unwrap_or(handler);
-            return Err(Failure::Missing(name.to_owned()));
-        }
+        recipe.check_handler()?;
         let log = Log::new(recipe.function.clone(), recipe.on_line.clone());
         let own = tempfile::Builder::new().prefix("function-").permissions(Permissions::from_mode(0o700)).tempdir();
         let own = own.map_err(|error| Failure::Start(format!("it gets no folder: {error}")))?;
