@@ -54,8 +54,6 @@ impl FieldError {
 pub struct Fault {
     /// What kind of failure.
     pub kind: FaultKind,
-    /// Whether whoever must know it was told already, so that the log need not say it.
-    pub is_told: bool,
     /// Stable, documented in `docs/errors/<code>.md`.
     pub code: &'static str,
     /// For the caller: what happened and what to do.
@@ -66,6 +64,8 @@ pub struct Fault {
     pub errors: Vec<FieldError>,
     /// HTTP headers that belong to this failure, such as `retry-after`.
     pub headers: Vec<(&'static str, String)>,
+    /// Whether whoever must know it was told already, so that the log need not say it.
+    pub is_told: bool,
 }
 
 macro_rules! constructors {
@@ -81,12 +81,12 @@ impl Fault {
     fn new(kind: FaultKind, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             kind,
-            is_told: false,
             code,
             message: message.into(),
             detail: None,
             errors: Vec::new(),
             headers: Vec::new(),
+            is_told: false,
         }
     }
 

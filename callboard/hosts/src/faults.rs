@@ -111,13 +111,11 @@ pub(crate) fn line(field: &str, on: &str, uri: &Uri) -> String {
 
 /// A URI with names for the segments that hold digits, as ids do.
 fn pattern(uri: &Uri) -> String {
-    let mut names = 0;
-    let segment = |segment: &str| {
-        if !segment.bytes().any(|byte| byte.is_ascii_digit()) {
-            return segment.to_owned();
-        }
-        names += 1;
-        if names == 1 { "{id}".to_owned() } else { format!("{{id{names}}}") }
+    // Names have letters only.
+    let mut names = ["{id}".to_owned()].into_iter().chain(('b'..='z').map(|letter| format!("{{id_{letter}}}")));
+    let segment = |segment: &str| match segment.bytes().any(|byte| byte.is_ascii_digit()) {
+        true => names.next().unwrap_or_else(|| segment.to_owned()),
+        false => segment.to_owned(),
     };
     uri.as_str().split('/').map(segment).collect::<Vec<_>>().join("/")
 }

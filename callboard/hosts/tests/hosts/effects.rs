@@ -41,7 +41,7 @@ async fn what_is_not_declared_is_a_defect_whose_author_reads_the_line_to_write()
     let stage = Stage::new(&python(""), &[("do.py", MIRROR)]).await;
     for (reply, advice) in [
         (json!({"created": "/things/7"}), "declare `events = [\"created /things/{id}\"]`"),
-        (json!({"events": [{"on": "greeted /people/7/of/b2-c"}]}), "`events = [\"greeted /people/{id}/of/{id2}\"]`"),
+        (json!({"events": [{"on": "greeted /people/7/of/b2-c"}]}), "`events = [\"greeted /people/{id}/of/{id_b}\"]`"),
         (
             json!({"events": [{"on": "greeted /people/ada"}]}),
             "`events = [\"greeted /people/ada\"]`, or a pattern such as `greeted /people/{id}`",
