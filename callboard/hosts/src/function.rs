@@ -99,17 +99,14 @@ impl Function<Data, Box<RawValue>, OfProcess> for Foreign {
         };
         let reading =
             Reading { token, env, function: Arc::from(*name), may: may.clone(), documents: documents.clone() };
-        let run = pool.clone().run(work, reading);
+        let mut run = Box::pin(pool.clone().run(work, reading));
         let (result, tail) = match begun {
             None => run.await,
-            Some(begun) => {
-                let mut run = Box::pin(run);
-                tokio::select! {
-                    biased;
-                    ended = &mut run => ended,
-                    Ok(begun) = begun => return self.pass_on(id, begun, run),
-                }
-            }
+            Some(begun) => tokio::select! {
+                biased;
+                ended = &mut run => ended,
+                Ok(begun) = begun => return self.pass_on(id, begun, run),
+            },
         };
         tails.keep(&id, tail);
         let answered = result.map_err(|no_answer| self.fault(&id, &no_answer))?;

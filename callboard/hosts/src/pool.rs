@@ -131,17 +131,17 @@ impl Pool {
             false => Vec::new(),
         };
         match &result {
-            Err(failure) if !failure.leaves_process() => seat.worker.end().await,
+            Err(failure) if !failure.leaves_process() => Box::pin(seat.worker.end()).await,
             _ => self.give_back(seat),
         }
         drop(permit);
         (result.map_err(NoAnswer::Failed), tail)
     }
 
-    /// A process that waits for work.
+    /// A process that waits for work. Starting one is boxed, so that calls of those that wait stay small.
     async fn seat(self: &Arc<Self>, late: Late) -> Result<Seat> {
         loop {
-            let Some(mut seat) = self.state().idle.pop() else { return self.start(Some(late)).await };
+            let Some(mut seat) = self.state().idle.pop() else { return Box::pin(self.start(Some(late))).await };
             if seat.worker.generation == self.state().generation && seat.worker.is_alive() {
                 return Ok(seat);
             }

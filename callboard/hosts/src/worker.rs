@@ -8,16 +8,18 @@ use std::fs::Permissions;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 /// How often to look how much memory a working process takes, and how many it has become.
 const LOOK_MS: u64 = 25;
-/// The same while it has nothing to do.
+/// So often it looks so after the work is done.
+const LOOKS_AFTER_WORK: u32 = 10;
+/// How often to look while it has nothing to do.
 const LOOK_IDLE_MS: u64 = 250;
 /// How long to wait for what a process says last, once it has ended.
 const LAST_WORDS_MS: u64 = 20;
@@ -90,14 +92,12 @@ pub(crate) struct Worker {
     launched: Option<Launched>,
     runtime: Runtime,
     pub(crate) log: Arc<Log>,
-    most: Most,
     /// Since when it has nothing to do.
     pub(crate) idle_since: Instant,
     /// Of which state of the function's files it is.
     pub(crate) generation: u64,
-    /// Whether it has something to do.
-    is_at_work: Arc<AtomicBool>,
-    /// Looks after it while it has nothing to do.
+    watch: Arc<Watch>,
+    /// Looks after it.
     watching: AbortHandle,
     /// Its own folder; removed with it.
     _own: TempDir,
@@ -127,12 +127,52 @@ impl Most {
     }
 }
 
-/// Ends a process that takes too much while it has nothing to do: what it left behind goes on.
-async fn watch(process: u32, control: OwnedFd, most: Most, is_at_work: Arc<AtomicBool>) {
+/// What a process and whoever looks after it tell each other.
+#[derive(Default)]
+struct Watch {
+    is_at_work: AtomicBool,
+    /// Tells that it has got something to do.
+    wakes: Notify,
+    /// Why it is ended.
+    excess: OnceLock<Failure>,
+}
+
+impl Watch {
+    fn begin(&self) {
+        self.is_at_work.store(true, Ordering::SeqCst);
+        self.wakes.notify_waiters();
+    }
+
+    fn end(&self) {
+        self.is_at_work.store(false, Ordering::SeqCst);
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.is_at_work.load(Ordering::SeqCst)
+    }
+}
+
+/// Ends a process that takes too much. It looks often while the process works and for a moment after, so that calls one after the
+/// other set no clock each, and rarely while it rests: what it left behind goes on.
+async fn look_after(process: u32, control: OwnedFd, most: Most, watch: Arc<Watch>) {
+    let mut rested = 0;
     loop {
-        tokio::time::sleep(Duration::from_millis(LOOK_IDLE_MS)).await;
-        if !is_at_work.load(Ordering::Relaxed) && most.exceeded_by(&Taken::by(process)).is_some() {
-            tracing::warn!(process.id = process, "a process takes too much after it has answered, and is ended");
+        if rested < LOOKS_AFTER_WORK {
+            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        } else {
+            let woken = watch.wakes.notified();
+            let rest = Duration::from_millis(LOOK_IDLE_MS);
+            if watch.is_at_work() || tokio::time::timeout(rest, woken).await.is_ok() {
+                rested = 0;
+                continue;
+            }
+        }
+        rested = if watch.is_at_work() { 0 } else { rested + 1 };
+        if let Some(excess) = most.exceeded_by(&Taken::by(process)) {
+            if rested > 0 {
+                tracing::warn!(process.id = process, "a process takes too much after it has answered, and is ended");
+            }
+            drop(watch.excess.set(excess));
             // Its sandbox ends everything where it hears this; it fails only where that is gone.
             let _ = rustix::net::shutdown(&control, rustix::net::Shutdown::Both);
             return;
@@ -187,25 +227,25 @@ impl Worker {
         let runtime = Runtime::serve(listener, Limits::default(), Some(beside));
         let runtime = runtime.map_err(|error| Failure::Start(error.to_string()))?;
         let idle_since = Instant::now();
-        let is_at_work = Arc::new(AtomicBool::new(true));
+        let watch = Arc::new(Watch::default());
+        watch.begin();
         let watching = match (launched.id(), launched.hold()) {
-            (Some(process), Some(control)) => tokio::spawn(watch(process, control, most, is_at_work.clone())),
+            (Some(process), Some(control)) => tokio::spawn(look_after(process, control, most, watch.clone())),
             _ => return Err(Failure::Start("it has ended".to_owned())),
         };
         let mut worker = Self {
-            is_at_work,
+            watch,
             watching: watching.abort_handle(),
             launched: Some(launched),
             runtime,
             log,
-            most,
             idle_since,
             generation,
             _own: own,
         };
         match worker.begin(timeout.saturating_sub(begun.elapsed())).await {
             Ok(()) => {
-                worker.is_at_work.store(false, Ordering::Relaxed);
+                worker.watch.end();
                 Ok(worker)
             }
             Err(failure) => {
@@ -216,7 +256,7 @@ impl Worker {
     }
 
     async fn begin(&mut self, timeout: Duration) -> Result<(), Failure> {
-        let Self { launched: Some(launched), runtime, log, .. } = self else {
+        let Self { launched: Some(launched), runtime, log, watch, .. } = self else {
             return Err(Failure::Start("it has ended".to_owned()));
         };
         let ready = async {
@@ -230,6 +270,9 @@ impl Worker {
             biased;
             ready = ready => ready,
             exited = launched.wait() => {
+                if let Some(excess) = watch.excess.get() {
+                    return Err(excess.clone());
+                }
                 // It may have said why in the moment before it ended.
                 if let Ok(Err(InvokeError::Init(error))) =
                     tokio::time::timeout(Duration::from_millis(1), runtime.ready()).await
@@ -261,10 +304,9 @@ impl Worker {
         live: Option<oneshot::Sender<Begun>>,
         timeout: Duration,
     ) -> Result<Answered, Failure> {
-        let is_at_work = self.is_at_work.clone();
-        is_at_work.store(true, Ordering::Relaxed);
+        self.watch.begin();
         let result = self.invoke_watched(invocation, live, timeout).await;
-        is_at_work.store(false, Ordering::Relaxed);
+        self.watch.end();
         result
     }
 
@@ -274,26 +316,19 @@ impl Worker {
         live: Option<oneshot::Sender<Begun>>,
         timeout: Duration,
     ) -> Result<Answered, Failure> {
-        let Self { launched: Some(launched), runtime, log, most, .. } = self else {
+        let Self { launched: Some(launched), runtime, log, watch, .. } = self else {
             return Err(Failure::Exited(Exited::default()));
         };
         log.begin(&invocation.id);
-        let process = launched.id();
-        let watched = async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
-                let taken = process.map(Taken::by).unwrap_or_default();
-                if let Some(failure) = most.exceeded_by(&taken) {
-                    return failure;
-                }
-            }
-        };
         let invoked = runtime.invoke_live(invocation, live);
         tokio::pin!(invoked);
         tokio::select! {
             biased;
             answered = &mut invoked => answered.map_err(failure_of),
             exited = launched.wait() => {
+                if let Some(excess) = watch.excess.get() {
+                    return Err(excess.clone());
+                }
                 // It may have answered in the moment before it ended.
                 let last = tokio::time::timeout(Duration::from_millis(LAST_WORDS_MS), &mut invoked).await;
                 if let Ok(Ok(answered)) = last {
@@ -301,7 +336,6 @@ impl Worker {
                 }
                 Err(Failure::Exited(exited))
             }
-            failure = watched => Err(failure),
             () = tokio::time::sleep(timeout) => Err(Failure::Timeout { after_ms: timeout.as_millis() as u64 }),
         }
     }

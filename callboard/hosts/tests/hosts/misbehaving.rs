@@ -44,6 +44,14 @@ async fn who_takes_memory_without_end_is_ended() {
 }
 
 #[tokio::test]
+async fn who_takes_memory_before_it_begins_is_ended_too() {
+    let file = "import time\nkept = []\nwhile True:\n    kept.append(bytearray(4 << 20))\n    time.sleep(0.002)\n";
+    let stage = Stage::new(&python("memory_mb_max = 96"), &[("do.py", file)]).await;
+    let fault = ask(&stage, "well").await.expect_err("it never begins");
+    assert_eq!(fault.code, "function.memory", "{fault:?}");
+}
+
+#[tokio::test]
 async fn who_multiplies_is_ended() {
     let stage = stage(
         "while True:\n    try:\n        subprocess.Popen(['/bin/sleep', '4712'])\n    except OSError:\n        time.sleep(0.01)",
