@@ -75,7 +75,11 @@ fn run_with(wrk: &Path, args: &[&OsStr], address: SocketAddr, path: &str, time_s
     if text.contains("Non-2xx") || text.contains("Socket errors") {
         return Err(format!("{url} does not answer well:\n{text}"));
     }
-    read(&text).ok_or_else(|| format!("wrk says something else than expected:\n{text}"))
+    match read(&text) {
+        Some(Load { requests: 0, .. }) => Err(format!("{url} answered nothing in {time_s} s")),
+        Some(load) => Ok(load),
+        None => Err(format!("wrk says something else than expected:\n{text}")),
+    }
 }
 
 fn read(text: &str) -> Option<Load> {

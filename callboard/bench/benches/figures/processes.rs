@@ -1,15 +1,23 @@
 //! Functions in processes, in their sandboxes: what a warm one of Python costs beside the same client at a server that does nothing
-//! else, what a cold one costs beside its interpreter alone, and a warm one of Rust beside `cargo lambda watch`.
+//! else, what a cold one costs beside its interpreter alone, and a warm one of Rust beside `cargo lambda watch`, with what the least
+//! host of it could do.
 
 use crate::figure::{Figure, median, micros, middle};
 use crate::{load, records, stub};
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::post;
 use callboard::{Data, Host, Kind, Tenant, Uri};
 use callboard_gateways::http::{self, HttpOptions, Tenants};
 use callboard_hosts::{Declared, Functions, Options};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// A Python with `awslambdaric`.
@@ -19,6 +27,7 @@ const PROGRAM: &str = "FIGURES_LAMBDA_PROGRAM";
 const WATCH: &str = "FIGURES_LAMBDA_WATCH";
 /// Where it takes invocations as AWS does.
 const WATCH_PATH: &str = "/2015-03-31/functions/echo/invocations";
+const LEAST_PATH: &str = "/echo";
 const ROUNDS: usize = 3;
 const CALLS: usize = 1_000;
 const COLD: usize = 15;
@@ -132,28 +141,64 @@ async fn rust(data: &Path) -> Result<Vec<Figure>, String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let options = HttpOptions::new(Tenants::Only(Tenant::only()));
     tokio::spawn(http::serve(host, options, listener, std::future::pending()));
+    let least = least(&program, folder.path()).await?;
     let scratch = folder.path().to_owned();
     let rounds = tokio::task::spawn_blocking(move || {
         let rate = |address, path| load::post(&wrk, &scratch, address, path, 3).map(|load| load.per_s);
-        let round = |_| Ok::<_, String>((rate(address, "/api/echo")?, rate(watch, WATCH_PATH)?));
-        (0..ROUNDS).map(round).collect::<Result<Vec<_>, _>>()
+        let round = |_| {
+            let (ours, floor) = (rate(address, "/api/echo")?, rate(least, LEAST_PATH)?);
+            let theirs = rate(watch, WATCH_PATH)?;
+            Ok::<_, String>(((ours, theirs), (floor, theirs)))
+        };
+        (0..ROUNDS).map(round).collect::<Result<(Vec<_>, Vec<_>), _>>()
     });
-    let rounds = rounds.await.map_err(|error| error.to_string())??;
-    let (ours, theirs, ratio) = middle(rounds);
-    let figure = Figure::plain(work, format!("{ours:.0}")).beside(format!("{theirs:.0}"), ratio);
-    let figure = figure
-        .goal("≥ 5×", ratio >= 5.0)
+    let (ours, floor) = rounds.await.map_err(|error| error.to_string())??;
+    let row = |work: &str, (ours, theirs, ratio): (f64, f64, f64)| {
+        Figure::plain(work, format!("{ours:.0}")).beside(format!("{theirs:.0}"), ratio)
+    };
+    let (ours, floor) = (middle(ours), middle(floor));
+    let theirs = ours.1;
+    let ours = row(work, ours)
+        .goal("≥ 5×", ours.2 >= 5.0)
         .note(format!("beside `cargo lambda watch` with the same function; {}", load::SHAPE));
-    let floor = clients_alone(&program, folder.path()).await?;
-    let alone = Figure::plain("its client alone, invocations a second", format!("{floor:.0}"))
-        .beside(format!("{theirs:.0}"), floor / theirs)
-        .note(
-            "as many processes, unconfined, at a server in Rust that only hands out and takes; what no host can exceed",
-        );
-    Ok(vec![figure, alone])
+    let floor = row("the least host of it over HTTP, requests a second", floor).note(
+        "the floor: bare axum before as many processes, unconfined, at servers in Rust that only hand out and take",
+    );
+    let alone = clients_alone(&program, folder.path()).await?;
+    let alone = row("its client alone, invocations a second", (alone, theirs, alone / theirs))
+        .note("the same without HTTP in front: each process at its own task");
+    Ok(vec![ours, floor, alone])
 }
 
-/// What the function's own client can do on this machine: as many processes as ours has at most, at the least that a server can be.
+/// The least that a host can be: bare axum that gives each request to a client that waits.
+async fn least(program: &str, folder: &Path) -> Result<SocketAddr, String> {
+    let mut clients = Vec::new();
+    for _ in 0..PROCESSES {
+        clients.push(stub::Stub::start(program, &[], folder).await?);
+    }
+    let (free, clients) = (Arc::new(Semaphore::new(PROCESSES)), Arc::new(Mutex::new(clients)));
+    let answer = async move |_: Bytes| {
+        let failed = StatusCode::INTERNAL_SERVER_ERROR;
+        let permit = free.clone().acquire_owned().await.map_err(|_| failed)?;
+        let client = clients.lock().ok().and_then(|mut clients| clients.pop());
+        let (mut client, clients) = (client.ok_or(failed)?, clients.clone());
+        // To its end also where the caller leaves.
+        let called = tokio::spawn(async move {
+            client.call().await.map_err(|_| failed)?;
+            clients.lock().map_err(|_| failed)?.push(client);
+            drop(permit);
+            Ok::<_, StatusCode>(())
+        });
+        called.await.map_err(|_| failed)??;
+        Ok::<_, StatusCode>(([(CONTENT_TYPE, "application/json")], "\"hello\""))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    tokio::spawn(axum::serve(listener, Router::new().route(LEAST_PATH, post(answer))).into_future());
+    Ok(address)
+}
+
+/// What the function's own client can do on this machine, at the least that a server can be.
 async fn clients_alone(program: &str, folder: &Path) -> Result<f64, String> {
     let mut clients = JoinSet::new();
     for _ in 0..PROCESSES {
