@@ -60,6 +60,9 @@ pub struct Declared {
     /// How much memory it may take.
     #[serde(default = "memory_mb_max")]
     pub memory_mb_max: u64,
+    /// How much the files may take that a process writes to its own folder; they are kept in memory.
+    #[serde(default = "scratch_mb_max")]
+    pub scratch_mb_max: u64,
     /// How many processes of it may run at once.
     #[serde(default = "processes_max")]
     pub processes_max: usize,
@@ -109,6 +112,10 @@ fn timeout_ms() -> u64 {
 
 fn memory_mb_max() -> u64 {
     256
+}
+
+fn scratch_mb_max() -> u64 {
+    128
 }
 
 fn processes_max() -> usize {
@@ -230,6 +237,7 @@ impl Declared {
             ("timeout_ms", self.timeout_ms, 1, TIMEOUT_MS_MAX),
             ("init_timeout_ms", self.init_timeout_ms, 1, TIMEOUT_MS_MAX),
             ("memory_mb_max", self.memory_mb_max, 16, 65_536),
+            ("scratch_mb_max", self.scratch_mb_max, 1, 65_536),
             ("processes_max", self.processes_max as u64, 1, 1_000),
         ];
         for (field, value, least, most) in bounds {
@@ -240,7 +248,11 @@ impl Declared {
         Ok(Checked {
             who: who(&self.who).map_err(|what| wrong(format!("{name}: {what}")))?,
             stranger: stranger(&self.stranger).map_err(|what| wrong(format!("{name}: {what}")))?,
-            limits: ProcessLimits { memory_bytes_max: self.memory_mb_max << 20, ..ProcessLimits::default() },
+            limits: ProcessLimits {
+                memory_bytes_max: self.memory_mb_max << 20,
+                scratch_bytes_max: self.scratch_mb_max << 20,
+                ..ProcessLimits::default()
+            },
             name,
             triggers,
             uses,

@@ -29,9 +29,10 @@ pub(crate) fn policy(checked: &Checked) -> String {
     let said = |list: &[String]| if list.is_empty() { "nothing".to_owned() } else { list.join(", ") };
     let rows: String = rows.iter().map(|(what, list)| format!("    {what:12} {}\n", said(list))).collect();
     format!(
-        "  {name}  {}\n    called by    {who}\n{rows}    takes        {} MB, {} ms, {} processes\n",
+        "  {name}  {}\n    called by    {who}\n{rows}    takes        {} MB, {} MB of files, {} ms, {} processes\n",
         on.join(", "),
         declared.memory_mb_max,
+        declared.scratch_mb_max,
         declared.timeout_ms,
         declared.processes_max
     )

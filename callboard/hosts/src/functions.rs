@@ -285,8 +285,9 @@ impl Places {
         Ok(Self { folders, handlers })
     }
 
-    /// What in its folder a function reads: all but hidden files, private ones, and what is another function's.
-    fn reads(&self, at: usize, private: &[PathBuf]) -> Vec<PathBuf> {
+    /// What in its folder a function reads: all but hidden files, private ones, and what is another function's. The second are the
+    /// folders among these.
+    fn reads(&self, at: usize, private: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let own = &self.folders[at];
         let is_others = |path: &Path| {
             let is_handler = self.handlers.iter().enumerate().any(|(other, handler)| {
@@ -306,14 +307,21 @@ impl Places {
                 other != at && handler.as_ref().is_some_and(|handler| handler.starts_with(path) && handler != path)
             })
         };
-        let (mut rest, mut found) = (vec![own.clone()], Vec::new());
+        let (mut rest, mut found, mut hidden) = (vec![own.clone()], Vec::new(), Vec::new());
         while let Some(folder) = rest.pop() {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-            for path in entries.filter(|path| !is_hidden(path) && !is_private(path) && !is_others(path)) {
-                if has_others(&path) { rest.push(path) } else { found.push(path) }
+            for path in entries {
+                if is_hidden(&path) || is_private(&path) || is_others(&path) {
+                    hidden.push(path);
+                } else if has_others(&path) {
+                    rest.push(path);
+                } else {
+                    found.push(path);
+                }
             }
         }
-        found
+        hidden.retain(|path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()));
+        (found, hidden)
     }
 }
 
@@ -343,15 +351,19 @@ impl Maker<'_> {
         let network = self.protections.network(&declared.network);
         let network = network.map_err(|what| sandbox_fault(format!("{}: {what}", checked.name)))?;
         let private: Vec<PathBuf> = self.options.private.iter().filter_map(|path| path.canonicalize().ok()).collect();
-        let mut reads = places.reads(at, &private);
+        let (mut reads, mut hides) = places.reads(at, &private);
         reads.extend(runnable.reads.clone());
         reads.extend(declared.files.iter().map(|file| folder.join(file)));
+        let needed: Vec<PathBuf> = reads.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        hides.retain(|hidden| !reads.iter().chain(&needed).any(|path| path.starts_with(hidden)));
         let policy = Policy {
             reads,
             lists: vec![folder.clone()],
+            hides,
             writes: Vec::new(),
             network,
             has_namespaces: self.protections.has_namespaces,
+            has_mounts: self.protections.has_mounts,
             limits: checked.limits,
         };
         let function: Arc<str> = Arc::from(checked.name.as_str());

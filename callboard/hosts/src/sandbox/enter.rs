@@ -1,7 +1,7 @@
 //! The program started as a sandbox: an outer process that keeps watch, and an inner one that confines itself and becomes the
 //! command.
 
-use super::{Network, Policy, WORD, confine, loopback, probe};
+use super::{Network, Policy, WORD, confine, loopback, mounts, probe};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -53,7 +53,7 @@ fn policy(words: &[OsString]) -> Result<Policy, String> {
 #[expect(deprecated, reason = "the crate forbids unsafe code; this process has one thread and shares nothing by then")]
 pub(super) fn leave_namespaces(with_network: bool) -> io::Result<()> {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let mut flags = UnshareFlags::NEWUSER | UnshareFlags::NEWPID | UnshareFlags::NEWIPC;
+    let mut flags = UnshareFlags::NEWUSER | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWNS;
     if with_network {
         flags |= UnshareFlags::NEWNET;
     }
@@ -74,6 +74,9 @@ fn outer(words: Vec<OsString>) -> Result<ExitCode, String> {
     } else {
         // Processes that lose their parent become ours, to be ended with the rest.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| error.to_string())?;
+    }
+    if policy.has_mounts {
+        mounts::lay(&policy).map_err(|error| format!("it gets no folder of its own: {error}"))?;
     }
     let listener = match is_alone {
         true => Some(loopback::listen().map_err(|error| format!("it has no loopback: {error}"))?),

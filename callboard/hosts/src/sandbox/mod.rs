@@ -5,6 +5,7 @@ mod confine;
 mod enter;
 mod launch;
 mod loopback;
+mod mounts;
 mod probe;
 
 pub use enter::enter;
@@ -25,12 +26,16 @@ pub(crate) struct Policy {
     pub(crate) reads: Vec<PathBuf>,
     /// Folders whose names it may list, without what is in the files.
     pub(crate) lists: Vec<PathBuf>,
+    /// Folders that are empty for it.
+    pub(crate) hides: Vec<PathBuf>,
     /// Folders of its own.
     pub(crate) writes: Vec<PathBuf>,
     /// How it reaches others.
     pub(crate) network: Network,
     /// Whether it gets namespaces of its own for processes and users.
     pub(crate) has_namespaces: bool,
+    /// Whether its own folders are kept in memory and bounded, and folders are hidden from it.
+    pub(crate) has_mounts: bool,
     /// How much it may take.
     pub(crate) limits: ProcessLimits,
 }
@@ -58,6 +63,8 @@ pub struct ProcessLimits {
     pub processes_max: u64,
     /// Largest file, in bytes.
     pub file_bytes_max: u64,
+    /// All files in its own folder together, in bytes.
+    pub scratch_bytes_max: u64,
 }
 
 impl Default for ProcessLimits {
@@ -68,6 +75,7 @@ impl Default for ProcessLimits {
             files_max: 256,
             processes_max: 64,
             file_bytes_max: 64 << 20,
+            scratch_bytes_max: 128 << 20,
         }
     }
 }

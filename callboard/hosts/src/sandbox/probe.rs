@@ -17,6 +17,8 @@ pub struct Protections {
     pub landlock: u32,
     /// Whether a process gets namespaces of its own: no network, and nothing left when it ends.
     pub has_namespaces: bool,
+    /// Whether its own folder is bounded, and others are hidden from it.
+    pub has_mounts: bool,
     /// Whether the system limits the number of processes; not where everything runs as root.
     pub limits_processes: bool,
 }
@@ -27,6 +29,9 @@ impl Protections {
         let mut gaps = Vec::new();
         if !self.has_namespaces {
             gaps.push("no namespaces: what a function starts may outlive it for a moment, and it may connect to its own port elsewhere; allow user namespaces");
+        }
+        if !self.has_mounts {
+            gaps.push("no mounts: how much a function writes to its own folder is bounded only by file, and it sees the names of files it cannot read; allow mounts in user namespaces");
         }
         if !self.limits_processes {
             gaps.push("the system does not limit the number of processes, because this runs as root: they are counted every 25 ms instead; run it as an ordinary user");
@@ -78,14 +83,17 @@ pub(crate) async fn probe(program: &Path) -> Result<Protections, String> {
 pub(super) fn try_all() -> Protections {
     let is_root = rustix::process::geteuid().is_root();
     let has_namespaces = super::enter::leave_namespaces(true).and_then(|()| super::loopback::listen()).is_ok();
+    let has_mounts = has_namespaces && super::mounts::may_lay();
     let policy = Policy {
         reads: Vec::new(),
         lists: Vec::new(),
+        hides: Vec::new(),
         writes: Vec::new(),
         network: Network::Own,
         has_namespaces,
+        has_mounts,
         limits: ProcessLimits::default(),
     };
     let landlock = super::confine::restrict(&policy).unwrap_or(0);
-    Protections { landlock, has_namespaces, limits_processes: !is_root }
+    Protections { landlock, has_namespaces, has_mounts, limits_processes: !is_root }
 }

@@ -1,6 +1,6 @@
 //! What a function cannot reach: files of others, the network, other processes, and whatever it did not declare.
 
-use crate::stage::Stage;
+use crate::stage::{Stage, python};
 use serde_json::{Value, json};
 
 /// Tries what it is told, and says what became of each.
@@ -17,6 +17,8 @@ def attempt(what):
             return "written"
         if kind == "list":
             return len(os.listdir(rest)) and "listed"
+        if kind == "size":
+            return os.stat(rest).st_size
         if kind == "truncate":
             os.truncate(rest, 0)
             return "truncated"
@@ -175,7 +177,50 @@ async fn it_has_a_place_of_its_own_that_others_do_not_see() {
     let file = format!("{}/kept", home.as_str().expect("a path"));
     assert_eq!(attempts(&stage, &[format!("write {file}"), format!("read {file}")]).await, ["written", "read"]);
     let other = stage.bench.nobody().post("/two", json!([format!("read {file}")])).await.expect("an answer").json();
-    assert_eq!(other, json!(["PermissionError"]));
+    let is_in_memory = stage.functions.protections.has_mounts;
+    assert_eq!(other, json!([if is_in_memory { "FileNotFoundError" } else { "PermissionError" }]));
+}
+
+#[tokio::test]
+async fn what_it_writes_is_bounded_also_where_it_hides_it() {
+    const FILL: &str = "import os\n\ndef handler(event, context):\n\
+        \x20   held, room = [], b'x' * (1 << 20)\n\
+        \x20   try:\n\
+        \x20       for at in range(100):\n\
+        \x20           held.append(open(f\"{os.environ['TMPDIR']}/{at}\", 'wb', buffering=0))\n\
+        \x20           if event['data'] == 'removed': os.unlink(held[-1].name)\n\
+        \x20           held[-1].write(room)\n\
+        \x20   except OSError as error:\n\
+        \x20       return [error.strerror, at]\n\
+        \x20   finally:\n\
+        \x20       for file in held: file.close()\n";
+    let stage = Stage::new(&python("scratch_mb_max = 8"), &[("do.py", FILL)]).await;
+    assert!(
+        stage.functions.protections.has_mounts,
+        "this machine does not bound it: {:?}",
+        stage.functions.protections
+    );
+    for how in ["removed", "kept", "kept"] {
+        let said = stage.bench.nobody().post("/do", json!(how)).await.expect("it is told, not ended").json();
+        assert_eq!(said[0], "No space left on device", "{how}: {said}");
+        assert!(said[1].as_u64().is_some_and(|written| written <= 8), "{how}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn it_does_not_see_what_is_in_hidden_folders_and_in_those_of_others() {
+    let toml = "[[function]]\nname = \"one\"\non = \"POST /one\"\nhandler = \"try.py\"\nwho = \"anyone\"\n\
+        [[function]]\nname = \"two\"\non = \"POST /two\"\nhandler = \"try.py\"\nfolder = \"two\"\nwho = \"anyone\"\n";
+    let files = [("try.py", TRY), ("two/try.py", TRY), ("two/theirs.txt", "theirs"), (".git/HEAD", "secret")];
+    let stage = Stage::new(toml, &files).await;
+    assert!(stage.functions.protections.has_mounts, "this machine hides nothing: {:?}", stage.functions.protections);
+    let at = stage.folder.path().canonicalize().expect("a folder");
+    let tries = [".git", "two"].map(|folder| format!("list {}/{folder}", at.display()));
+    assert_eq!(attempts(&stage, &tries).await, [0, 0]);
+    let tries = [".git/HEAD", "two/theirs.txt"].map(|file| format!("size {}/{file}", at.display()));
+    assert_eq!(attempts(&stage, &tries).await, ["FileNotFoundError", "FileNotFoundError"]);
+    let theirs = json!([format!("size {}/two/theirs.txt", at.display())]);
+    assert_eq!(stage.bench.nobody().post("/two", theirs).await.expect("its own").json(), json!([6]));
 }
 
 #[tokio::test]
