@@ -193,6 +193,13 @@ const SETXATTRAT: i64 = 463;
 const REMOVEXATTRAT: i64 = 466;
 const FILE_SETATTR: i64 = 469;
 
+/// Where a kernel takes calls with 32-bit pointers too, they bear this bit, and some a number of their own.
+#[cfg(target_arch = "x86_64")]
+const X32: i64 = 0x4000_0000;
+/// `ptrace`, `process_vm_readv`, `process_vm_writev`.
+#[cfg(target_arch = "x86_64")]
+const X32_REFUSED: &[i64] = &[X32 | 521, X32 | 539, X32 | 540];
+
 /// Namespaces that `clone` would make.
 const NAMESPACES: i32 = libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWIPC
@@ -231,12 +238,22 @@ fn filter(policy: &Policy) -> Result<(), seccompiler::Error> {
         .map(|bit: i32| SeccompRule::new(vec![condition(0, SeccompCmpOp::MaskedEq(bit as u64), bit)?]))
         .collect::<Result<_, _>>()?;
     rules.insert(libc::SYS_clone, flags);
+    #[cfg(target_arch = "x86_64")]
+    {
+        let twins: Vec<_> = rules.iter().map(|(call, rules)| (call | X32, rules.clone())).collect();
+        rules.extend(twins);
+        rules.extend(X32_REFUSED.iter().map(|call| (*call, Vec::new())));
+    }
     let arch = std::env::consts::ARCH.try_into()?;
     let refuse = SeccompAction::Errno(libc::EPERM as u32);
     let program: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()?;
     seccompiler::apply_filter(&program)?;
     // Its flags are behind a pointer, where no filter sees them; libraries fall back to `clone`.
-    let unknown = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    let unknown = BTreeMap::from([
+        (libc::SYS_clone3, Vec::new()),
+        #[cfg(target_arch = "x86_64")]
+        (X32 | libc::SYS_clone3, Vec::new()),
+    ]);
     let refuse = SeccompAction::Errno(libc::ENOSYS as u32);
     let program: BpfProgram = SeccompFilter::new(unknown, SeccompAction::Allow, refuse, arch)?.try_into()?;
     seccompiler::apply_filter(&program)

@@ -58,6 +58,11 @@ def attempt(what):
                 return os.memfd_create("x") and "made"
             import ctypes
             return "made" if ctypes.CDLL(None).shmget(0, 1 << 20, 0o1600) >= 0 else "refused"
+        if kind == "call":
+            import ctypes
+            libc = ctypes.CDLL(None, use_errno=True)
+            libc.syscall(*[ctypes.c_long(int(word, 0)) for word in rest.split()])
+            return os.strerror(ctypes.get_errno())
         if kind == "see":
             return os.environ.get(rest, "nothing")
     except Exception as error:
@@ -142,6 +147,18 @@ async fn it_changes_nothing_about_files_and_hears_of_none() {
     );
     assert_eq!(mode & 0o7777, 0o700, "its folder is nobody else's");
     assert!(listener.recv(&mut [0; 8]).is_err(), "nobody was told anything");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn what_is_refused_is_refused_by_its_other_numbers_too() {
+    let stage = stage().await;
+    // `chmod`, `ptrace` and `socket(AF_UNIX)` with 32-bit pointers; `getpid` is not refused, and this kernel may have none such.
+    let tries = ["call 0x4000005a 0 0", "call 0x40000209 0 0 0 0", "call 0x40000029 1 1 0"];
+    let said = attempts(&stage, &tries.map(str::to_owned)).await;
+    assert_eq!(said, ["Operation not permitted"; 3]);
+    let other = attempts(&stage, &["call 0x40000027".to_owned()]).await;
+    assert_ne!(other, ["Operation not permitted"]);
 }
 
 #[tokio::test]
