@@ -38,7 +38,7 @@ use callboard::{Fault, Space};
 use callboard_hosts::Options;
 use clap::Parser;
 use cli::{Cli, Command, How, Operate, Up};
-use serde_json::{Value, json};
+use serde_json::Value;
 use settings::Settings;
 use std::ffi::OsString;
 use std::io::Write;
@@ -193,13 +193,10 @@ async fn describe(settings: &Settings, document: fn(&Space, &About) -> Value) ->
     let (space, is_platform) = space_here(settings).await?;
     let title = if is_platform { "Showrunner" } else { "Functions" }.to_owned();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let about = About { title, version, origin: String::new(), mount: String::new() };
-    let mut document = document(&space, &about);
     // Where there are no pages, functions are at their URIs as they are.
-    if let Some(servers) = document.get_mut("servers").filter(|_| !is_platform) {
-        *servers = json!([{"url": "/", "description": "this folder"}]);
-    }
-    Ok(format!("{document:#}\n"))
+    let resources = if is_platform { "/api" } else { "" }.to_owned();
+    let about = About { title, version, origin: String::new(), mount: String::new(), resources };
+    Ok(format!("{:#}\n", document(&space, &about)))
 }
 
 async fn draw(settings: &Settings, format: cli::Format) -> Result<String, Fault> {

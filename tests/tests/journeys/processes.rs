@@ -177,6 +177,9 @@ fn a_folder_of_functions_is_drawn_and_described_as_it_is_served() {
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
     assert_eq!(paths, ["/hello"]);
     assert_eq!(document["servers"][0]["url"], "/");
+    let running = Folder::up(folder.path());
+    let served = running.get("/openapi.json");
+    assert!(served.contains(r#""servers":[{"url":"http://localhost/","#), "{served}");
     assert!(
         said(&["map", "--services", "tenants"]).starts_with("tenants\n"),
         "who chooses services means the platform"

@@ -50,7 +50,7 @@ pub fn asyncapi(space: &Space, about: &About) -> Value {
         "info": {
             "title": about.title,
             "version": about.version,
-            "description": "What happens is published on the URI it happens to, and delivered to every function bound there at least once, in order for each URI. Clients listen to the same by server-sent events: `GET` on the URI below `/api` with `Accept: text/event-stream`; with `/**` behind it also to everything below.",
+            "description": "What happens is published on the URI it happens to, and delivered to every function bound there at least once, in order for each URI. Clients listen to the same by server-sent events: `GET` on the URI, below the path of the server, with `Accept: text/event-stream`; with `/**` behind it also to everything below.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -59,7 +59,8 @@ pub fn asyncapi(space: &Space, about: &About) -> Value {
         "components": {"messages": messages, "schemas": components.into_value()},
     });
     if let Some((protocol, host)) = about.origin.split_once("://") {
-        let server = json!({"host": host, "pathname": format!("{}/api", about.mount), "protocol": protocol, "description": "live subscriptions"});
+        let server =
+            json!({"host": host, "pathname": about.path(), "protocol": protocol, "description": "live subscriptions"});
         document["servers"] = json!({"live": server});
     }
     document
@@ -160,6 +161,7 @@ mod tests {
             version: "1".into(),
             origin: "http://films.test".into(),
             mount: String::new(),
+            resources: "/api".into(),
         };
         let document = asyncapi(&space, &about);
         let names: Vec<&String> = document["channels"].as_object().expect("channels").keys().collect();

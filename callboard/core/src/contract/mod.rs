@@ -38,6 +38,18 @@ pub struct About {
     pub origin: String,
     /// Where the tenant is mounted: empty, or such as `/@demo`.
     pub mount: String,
+    /// What stands before the URIs of resources there: empty, or such as `/api`.
+    pub resources: String,
+}
+
+impl About {
+    /// Path below which the URIs of resources are.
+    fn path(&self) -> String {
+        match format!("{}{}", self.mount, self.resources) {
+            path if path.is_empty() => "/".to_owned(),
+            path => path,
+        }
+    }
 }
 
 /// What the event of an outcome carries: `created`, `changed` or `deleted`.

@@ -44,7 +44,7 @@ pub fn openapi(space: &Space, about: &About, is_shown: &dyn Fn(&Binding) -> bool
             "description": "Every call is a function of a binding table. Representations are JSON; faults are problem documents (RFC 9457), whose `code` stays the same.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": format!("{}{}/api", about.origin, about.mount), "description": "this channel"}],
+        "servers": [{"url": format!("{}{}", about.origin, about.path()), "description": "where this document is from"}],
         "tags": tags.into_iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
         "paths": paths,
         "components": {
@@ -338,7 +338,13 @@ mod tests {
     }
 
     fn document() -> Value {
-        let about = About { title: "Films".into(), version: "1".into(), origin: String::new(), mount: "/@demo".into() };
+        let about = About {
+            title: "Films".into(),
+            version: "1".into(),
+            origin: String::new(),
+            mount: "/@demo".into(),
+            resources: "/api".into(),
+        };
         openapi(&space(), &about, &|_| true)
     }
 
@@ -357,6 +363,14 @@ mod tests {
             .collect();
         assert_eq!(format!("{paths:?}"), r#"[("/films", ["get", "post"]), ("/films/{id}", ["delete", "put"])]"#);
         assert_eq!(document["servers"][0]["url"], "/@demo/api");
+        let about = About {
+            title: "".into(),
+            version: "".into(),
+            origin: String::new(),
+            mount: String::new(),
+            resources: String::new(),
+        };
+        assert_eq!(openapi(&space(), &about, &|_| true)["servers"][0]["url"], "/", "where there are no pages");
         assert_eq!(document, self::document(), "the same tables make the same document");
     }
 
@@ -392,7 +406,13 @@ mod tests {
 
     #[test]
     fn what_is_hidden_from_the_caller_is_left_out() {
-        let about = About { title: String::new(), version: String::new(), origin: String::new(), mount: String::new() };
+        let about = About {
+            title: String::new(),
+            version: String::new(),
+            origin: String::new(),
+            mount: String::new(),
+            resources: String::new(),
+        };
         let document = openapi(&space(), &about, &|binding| binding.stranger == Stranger::Denied);
         assert!(document["paths"]["/films/{id}"].get("delete").is_none(), "{document:#}");
     }

@@ -24,5 +24,7 @@ fn about(env: &Env, msg: &Msg<Empty>) -> About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         origin: msg.meta("origin").unwrap_or_default().to_owned(),
         mount: msg.meta("mount").unwrap_or_default().to_owned(),
+        // Told only by who has them elsewhere.
+        resources: msg.meta("resources").unwrap_or("/api").to_owned(),
     }
 }

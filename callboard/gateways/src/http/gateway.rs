@@ -53,7 +53,7 @@ impl Sent {
     fn fill(&mut self, msg: &mut Msg, ask: &Ask<'_>) {
         let credential = std::mem::replace(&mut self.credential, Credential::None);
         let head = msg.head_mut();
-        message::fill(head, ask.parts, ask.place, credential, ask.outside.answer_timeout_ms);
+        message::fill(head, ask, credential);
         head.address = Some(ask.outside.address);
     }
 

@@ -1,5 +1,6 @@
 //! A request as a message: which few headers functions may read, and what proves who acts.
 
+use super::answer::Ask;
 use super::place::{Outside, Place};
 use callboard::{Data, Fault, HTTP, Head, Kind, Secret};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, ORIGIN};
@@ -129,14 +130,18 @@ pub(crate) fn check_same_origin(headers: &HeaderMap, credential: &Credential, ou
 }
 
 /// Fills in what the request says about the message.
-pub(crate) fn fill(head: &mut Head, parts: &Parts, place: &Place, credential: Credential, timeout_ms: u64) {
+pub(crate) fn fill(head: &mut Head, ask: &Ask<'_>, credential: Credential) {
+    let Ask { parts, place, resources, outside, .. } = ask;
     head.source = Cow::Borrowed(HTTP);
-    head.deadline_ms = Some(head.time_ms.saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX)));
+    head.deadline_ms = Some(head.time_ms.saturating_add(i64::try_from(outside.answer_timeout_ms).unwrap_or(i64::MAX)));
     head.credential = credential.into_secret();
     head.meta.reserve(4);
     head.meta.push((Cow::Borrowed("origin"), place.origin.clone()));
     if !place.mount.is_empty() {
         head.meta.push((Cow::Borrowed("mount"), place.mount.clone()));
+    }
+    if resources.is_empty() {
+        head.meta.push((Cow::Borrowed("resources"), String::new()));
     }
     // One walk over the few headers that came, instead of a look-up for each that may.
     for (name, value) in &parts.headers {

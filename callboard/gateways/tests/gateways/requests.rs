@@ -57,6 +57,8 @@ async fn an_application_of_resources_only_has_them_at_the_root() {
     assert_eq!(server.get("/hello").send().await.text(), "\"hello\"");
     let made = server.request("POST", "/things").json(r#"{"title":"x"}"#).send().await;
     assert_eq!((made.status, made.header("location")), (201, Some("/things/x")));
+    let seen = server.get("/seen").send().await.json();
+    assert_eq!(seen["meta"]["resources"], "", "what describes the application says where they are");
     let missing = server.get("/media/x").send().await;
     assert_eq!((missing.status, missing.header("content-type")), (404, Some("application/problem+json")));
 }
