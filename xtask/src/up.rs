@@ -16,6 +16,9 @@ pub(crate) fn run(project: &Project, order: &Up) -> Result<(), String> {
     })?;
     time(&mut times, "packages of the islands", || islands::install(project, &Output::Shown))?;
     time(&mut times, "islands", || islands::build(project, &Output::Shown))?;
+    if !project.binary(&order.profile).exists() {
+        println!("showrunner is built for the first time: some 7 minutes on two cores; later builds are short");
+    }
     time(&mut times, "showrunner", || {
         let line = format!("cargo build --locked --package showrunner --profile {} --timings", order.profile);
         process::run(&mut process::command_line(&line, &project.root), &Output::Shown).map(|()| true)

@@ -26,7 +26,7 @@ const ask = (method, path, body, headers = {}) =>
 // An error with its place, without the lines of this file and of Node.js.
 const told = (error) => {
   const lines = String(error?.stack ?? error).split("\n");
-  const stackTrace = lines.filter((line) => !/node:internal|\[eval|node:vm/.test(line)).map((line) => line.replace("file://", ""));
+  const stackTrace = lines.filter((line) => !/node:internal|\[eval|node:vm|\(<anonymous>\)/.test(line)).map((line) => line.replace("file://", ""));
   const errorMessage = String(error?.message ?? error);
   return JSON.stringify({ errorMessage, errorType: error?.name ?? "Error", stackTrace: stackTrace.length > 1 ? stackTrace : [] });
 };
@@ -37,12 +37,17 @@ const written = (answer) => {
   if (isGenerator || typeof answer?.[Symbol.asyncIterator] === "function") {
     throw new TypeError("handler returned a generator: answers are values; to stream, use `command` and the Runtime API");
   }
-  const isLost = answer instanceof Set || answer instanceof Map || ["function", "symbol"].includes(typeof answer);
-  if (isLost) {
-    const name = typeof answer === "object" ? answer.constructor.name : typeof answer;
-    throw new TypeError(`handler returned a ${name}, which is no JSON`);
+  if (["function", "symbol"].includes(typeof answer)) {
+    throw new TypeError(`handler returned a ${typeof answer}, which is no JSON`);
   }
-  return JSON.stringify(answer ?? null);
+  const kept = (key, value) => {
+    if (value instanceof Set || value instanceof Map) {
+      const place = key === "" ? "" : " in its answer";
+      throw new TypeError(`handler returned a ${value.constructor.name}${place}, which is no JSON`);
+    }
+    return value;
+  };
+  return JSON.stringify(answer ?? null, kept);
 };
 
 class Context {

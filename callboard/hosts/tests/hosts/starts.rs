@@ -83,6 +83,12 @@ async fn what_is_no_value_is_refused_in_one_line() {
         ("do.mjs", "export async function* handler() {\n  yield 1;\n}\n", stream),
         ("do.mjs", "export function* handler() {\n  yield 1;\n}\n", stream),
         ("do.mjs", "export const handler = () => new Set([1]);\n", "handler returned a Set, which is no JSON"),
+        ("do.mjs", "export const handler = () => Symbol();\n", "handler returned a symbol, which is no JSON"),
+        (
+            "do.mjs",
+            "export const handler = () => ({ all: [new Map()] });\n",
+            "handler returned a Map in its answer, which is no JSON",
+        ),
     ] {
         let stage = Stage::new(&python("").replace("do.py", file), &[(file, code)]).await;
         let fault = stage.bench.nobody().post("/do", json!({})).await.expect_err("that is no value");
