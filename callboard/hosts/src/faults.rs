@@ -46,7 +46,7 @@ fn of_failure(function: &str, failure: &Failure, is_open: bool) -> Fault {
             bug("function.memory", format!("{function}: {}", error.error_message), &error)
         }
         Failure::Processes { most } => {
-            let message = format!("it became more than {most} processes and was ended");
+            let message = format!("it became more than {most} processes and threads and was ended");
             let error = error_of("Runtime.TooManyProcesses", message);
             bug("function.processes", format!("{function}: {}", error.error_message), &error)
         }

@@ -122,8 +122,12 @@ impl Most {
         if taken.memory_bytes > self.memory_bytes {
             return Some(Failure::Memory { most_bytes: self.memory_bytes });
         }
-        // The two of the sandbox are none of its own; the system's limit does not bind root.
-        (taken.processes > self.processes + 2).then_some(Failure::Processes { most: self.processes })
+        (taken.threads > self.threads()).then_some(Failure::Processes { most: self.processes })
+    }
+
+    /// The two of the sandbox are none of its own; the system's limit, which counts threads too, does not bind root.
+    fn threads(self) -> u64 {
+        self.processes + 2
     }
 }
 
@@ -168,7 +172,7 @@ async fn look_after(process: u32, control: OwnedFd, most: Most, watch: Arc<Watch
             }
         }
         rested = if watch.is_at_work() { 0 } else { rested + 1 };
-        if let Some(excess) = most.exceeded_by(&Taken::by(process)) {
+        if let Some(excess) = most.exceeded_by(&Taken::by(process, most.threads())) {
             if rested > 0 {
                 tracing::warn!(process.id = process, "a process takes too much after it has answered, and is ended");
             }
@@ -367,23 +371,52 @@ fn failure_of(error: InvokeError) -> Failure {
 #[derive(Default)]
 struct Taken {
     memory_bytes: u64,
-    processes: u64,
+    threads: u64,
 }
 
 impl Taken {
-    fn by(process: u32) -> Self {
-        let (mut rest, mut pages, mut processes) = (vec![process], 0, 0);
+    /// Looks no further where there are more threads than there may be.
+    fn by(process: u32, threads_max: u64) -> Self {
+        let (mut rest, mut taken) = (vec![process], Self::default());
         while let Some(process) = rest.pop() {
-            processes += 1;
-            let folder = PathBuf::from(format!("/proc/{process}"));
-            let statm = std::fs::read_to_string(folder.join("statm")).unwrap_or_default();
-            pages += statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-            let tasks = std::fs::read_dir(folder.join("task")).into_iter().flatten().flatten();
-            for task in tasks {
-                let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+            let mut memory_bytes = 0;
+            for task in tasks.map(|task| task.path()) {
+                taken.threads += 1;
+                if taken.threads > threads_max {
+                    return taken;
+                }
+                // All threads have the same memory; one that has ended says that it has none.
+                if memory_bytes == 0 {
+                    memory_bytes = memory_in(&std::fs::read_to_string(task.join("status")).unwrap_or_default());
+                }
+                let children = std::fs::read_to_string(task.join("children")).unwrap_or_default();
                 rest.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
             }
+            taken.memory_bytes += memory_bytes;
         }
-        Self { memory_bytes: pages * rustix::param::page_size() as u64, processes }
+        taken
+    }
+}
+
+/// What is in memory, with the tables that lead there, in bytes.
+fn memory_in(status: &str) -> u64 {
+    let counted = status.lines().filter_map(|line| line.strip_prefix("VmRSS:").or_else(|| line.strip_prefix("VmPTE:")));
+    let kib = counted.filter_map(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.sum::<u64>() << 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_what_is_used_and_the_tables_to_it() {
+        let status = "Name:\techo\nVmPeak:\t  999 kB\nVmRSS:\t  2048 kB\nVmPTE:\t    64 kB\nThreads:\t1\n";
+        assert_eq!(memory_in(status), 2112 << 10);
+        assert_eq!(memory_in("Name:\tended\nState:\tZ (zombie)\n"), 0);
+        let taken = Taken::by(std::process::id(), 10_000);
+        assert!(taken.memory_bytes > 0 && taken.threads > 0);
+        assert_eq!(Taken::by(std::process::id(), 0).threads, 1, "it looks no further");
     }
 }

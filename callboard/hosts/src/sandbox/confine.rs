@@ -44,6 +44,9 @@ const NAMES: &[&str] = &["/etc/resolv.conf", "/etc/hosts", "/etc/services", "/et
 /// What takes whatever is written to it.
 const SINKS: &[&str] = &["/dev/null", "/dev/full"];
 
+/// What a process may map beside its memory; programs map much that they never use. Each 2 MB looked at costs a page.
+const ADDRESSES_BYTES_MAX: u64 = 64 << 30;
+
 /// Confines this process for good.
 ///
 /// # Errors
@@ -67,6 +70,7 @@ pub(super) fn confine(policy: &Policy) -> Result<(), String> {
 fn limit(limits: &ProcessLimits) -> rustix::io::Result<()> {
     let rows = [
         (Resource::Data, limits.memory_bytes_max),
+        (Resource::As, limits.memory_bytes_max.saturating_add(ADDRESSES_BYTES_MAX)),
         (Resource::Cpu, limits.cpu_s_max),
         (Resource::Nofile, limits.files_max),
         (Resource::Nproc, limits.processes_max),
@@ -167,10 +171,22 @@ const REFUSED: &[i64] = &[
     SETXATTRAT,
     REMOVEXATTRAT,
     FILE_SETATTR,
-    // Memory that belongs to no process is counted for none.
+    // What belongs to no process is counted for none: memory, semaphores, queues, what there is of for the whole machine.
     libc::SYS_memfd_create,
     libc::SYS_memfd_secret,
     libc::SYS_shmget,
+    libc::SYS_semget,
+    libc::SYS_msgget,
+    libc::SYS_mq_open,
+    libc::SYS_io_setup,
+    // What looks into other processes.
+    libc::SYS_kcmp,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_process_madvise,
+    libc::SYS_quotactl_fd,
+    OPEN_TREE_ATTR,
+    STATMOUNT,
+    LISTMOUNT,
     // Nor does Landlock see what tells of changes in folders that it may not list.
     libc::SYS_inotify_add_watch,
     #[cfg(target_arch = "x86_64")]
@@ -185,6 +201,8 @@ const REFUSED: &[i64] = &[
     libc::SYS_utimes,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_futimesat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_modify_ldt,
 ];
 
 /// Newer calls have one number on every machine.
@@ -192,6 +210,9 @@ const FCHMODAT2: i64 = 452;
 const SETXATTRAT: i64 = 463;
 const REMOVEXATTRAT: i64 = 466;
 const FILE_SETATTR: i64 = 469;
+const STATMOUNT: i64 = 457;
+const LISTMOUNT: i64 = 458;
+const OPEN_TREE_ATTR: i64 = 467;
 
 /// Where a kernel takes calls with 32-bit pointers too, they bear this bit, and some a number of their own.
 #[cfg(target_arch = "x86_64")]
@@ -217,16 +238,29 @@ fn filter(policy: &Policy) -> Result<(), seccompiler::Error> {
         conditions.collect::<Result<Vec<_>, _>>().and_then(SeccompRule::new)
     };
     let mut sockets = vec![is_not(0, &[libc::AF_INET, libc::AF_INET6])?];
-    if policy.network == Network::Ports(Vec::new())
-        || matches!(&policy.network, Network::Ports(ports) if ports.len() == 1)
-    {
-        // Ports are restricted for TCP only; nothing else is declared here.
+    if let Network::Ports(ports) = &policy.network {
         let kind = SeccompCmpOp::MaskedEq(0xf);
-        for not_tcp in [libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_SEQPACKET] {
+        // Landlock restricts the ports of TCP only: nothing else that makes streams, and UDP, for names, where more is declared.
+        let udp = if ports.len() > 1 { None } else { Some(libc::SOCK_DGRAM) };
+        for not_tcp in [libc::SOCK_RAW, libc::SOCK_SEQPACKET].into_iter().chain(udp) {
             sockets.push(SeccompRule::new(vec![condition(1, kind.clone(), not_tcp)?])?);
         }
+        sockets.push(is_not(2, &[0, libc::IPPROTO_TCP, libc::IPPROTO_UDP])?);
+        // It does not see who connects by sending, nor who listens on a port that the system chooses.
+        for (call, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+            let connects = SeccompCmpOp::MaskedEq(libc::MSG_FASTOPEN as u64);
+            rules.insert(call, vec![SeccompRule::new(vec![condition(flags, connects, libc::MSG_FASTOPEN)?])?]);
+        }
+        rules.insert(libc::SYS_listen, Vec::new());
     }
     rules.insert(libc::SYS_socket, sockets);
+    // Memory that is shared and of no file stays where nobody holds it any more.
+    let shared = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+    let shared = condition(3, SeccompCmpOp::MaskedEq(shared as u64), shared)?;
+    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![shared])?]);
+    // Whoever started this process ends it by its own end.
+    let forgets = condition(0, SeccompCmpOp::Eq, libc::PR_SET_PDEATHSIG)?;
+    rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![forgets])?]);
     // One of a pair reaches sockets by name where it takes messages for anybody: `sendto`, `connect`, `bind`. A raw one is such.
     let for_anybody = [libc::SOCK_DGRAM, libc::SOCK_RAW];
     let for_anybody = for_anybody.map(|kind| condition(1, SeccompCmpOp::MaskedEq(0xf), kind).map(|is| vec![is]));

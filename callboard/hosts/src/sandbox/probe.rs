@@ -34,7 +34,7 @@ impl Protections {
             gaps.push("no mounts: how much a function writes to its own folder is bounded only by file, and it sees the names of files it cannot read; allow mounts in user namespaces");
         }
         if !self.limits_processes {
-            gaps.push("the system does not limit the number of processes, because this runs as root: they are counted every 25 ms instead; run it as an ordinary user");
+            gaps.push("the system does not limit the number of processes and threads, because this runs as root: they are counted every 25 ms instead; run it as an ordinary user");
         }
         if self.landlock < 6 {
             gaps.push("signals are not restricted; Linux 6.12 does");

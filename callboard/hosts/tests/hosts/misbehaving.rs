@@ -66,6 +66,36 @@ async fn who_multiplies_is_ended() {
 }
 
 #[tokio::test]
+async fn who_hides_memory_behind_a_thread_that_has_ended_is_ended() {
+    let body = "import ctypes, threading\n\
+        if os.fork() == 0:\n\
+        \x20   def grow():\n\
+        \x20       kept = []\n\
+        \x20       while True:\n\
+        \x20           kept.append(bytearray(4 << 20))\n\
+        \x20           time.sleep(0.002)\n\
+        \x20   threading.Thread(target=grow).start()\n\
+        \x20   ctypes.CDLL(None).syscall({exit}, 0)\n\
+        time.sleep(100)";
+    let body = body.replace("{exit}", &libc::SYS_exit.to_string());
+    refused(&stage(&body, "memory_mb_max = 96").await, "function.memory", "96 MB").await;
+}
+
+#[tokio::test]
+async fn who_starts_too_many_threads_is_ended_or_gets_no_more() {
+    let body = "import threading\n\
+        try:\n\
+        \x20   for _ in range(200): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()\n\
+        except RuntimeError:\n\
+        \x20   raise ValueError('no more')\n\
+        time.sleep(100)";
+    let stage = stage(body, "").await;
+    let is_limited = stage.functions.protections.limits_processes;
+    let (code, part) = if is_limited { ("function.failed", "no more") } else { ("function.processes", "64") };
+    refused(&stage, code, part).await;
+}
+
+#[tokio::test]
 async fn who_exits_is_replaced() {
     let stage = stage("os._exit(7)", "").await;
     refused(&stage, "function.exited", "exit status 7").await;

@@ -26,6 +26,17 @@ def attempt(what):
             host, port = rest.split(":")
             socket.create_connection((host, int(port)), timeout=2).close()
             return "connected"
+        if kind == "multipath":
+            host, port = rest.split(":")
+            path = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+            path.connect((host, int(port)))
+            return "connected"
+        if kind == "fastopen":
+            host, port = rest.split(":")
+            return socket.socket().sendto(b"x", 0x20000000, (host, int(port))) and "connected"
+        if kind == "listen":
+            socket.socket().listen(1)
+            return "listening"
         if kind == "unix":
             socket.socket(socket.AF_UNIX).connect(rest)
             return "connected"
@@ -54,6 +65,9 @@ def attempt(what):
             libc = ctypes.CDLL(None)
             return "watching" if libc.inotify_add_watch(libc.inotify_init1(0), rest.encode(), 0xfff) >= 0 else "refused"
         if kind == "memory":
+            if rest == "anonymous":
+                import mmap
+                return mmap.mmap(-1, 1 << 20) and "made"
             if rest == "file":
                 return os.memfd_create("x") and "made"
             import ctypes
@@ -137,6 +151,12 @@ async fn it_changes_nothing_about_files_and_hears_of_none() {
         (format!("watch {}", at("two")), "refused"),
         ("memory file".to_owned(), "PermissionError"),
         ("memory shared".to_owned(), "refused"),
+        ("memory anonymous".to_owned(), "PermissionError"),
+        // `semget`, `msgget`, `io_setup`; `prctl` that takes back that it ends with whoever started it.
+        (format!("call {} 0 8 0o1600", libc::SYS_semget), "Operation not permitted"),
+        (format!("call {} 0 0o1600", libc::SYS_msgget), "Operation not permitted"),
+        (format!("call {} 8 0", libc::SYS_io_setup), "Operation not permitted"),
+        (format!("call {} {} 0", libc::SYS_prctl, libc::PR_SET_PDEATHSIG), "Operation not permitted"),
     ];
     let said = attempts(&stage, &tries.clone().map(|(what, _)| what)).await;
     for ((what, want), got) in tries.iter().zip(said) {
@@ -270,6 +290,9 @@ async fn with_a_network_it_reaches_the_ports_it_declares() {
     let stage = Stage::new(&toml, &[("one/try.py", TRY), ("two/try.py", TRY)]).await;
     let tries = [&declared, &other].map(|listener| format!("connect 127.0.0.1:{}", port(listener)));
     assert_eq!(attempts(&stage, &tries).await, ["connected", "PermissionError"]);
+    let others = ["multipath", "fastopen"].map(|how| format!("{how} 127.0.0.1:{}", port(&other)));
+    assert_eq!(attempts(&stage, &others).await, ["PermissionError", "PermissionError"]);
+    assert_eq!(attempts(&stage, &["listen".to_owned()]).await, ["PermissionError"]);
 }
 
 #[tokio::test]
