@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 const BASE: &str = "/2018-06-01/runtime/";
 const MODE: &str = "lambda-runtime-function-response-mode";
 pub(super) const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+/// Largest error that a process may tell of itself; several connections may do so before it asks for work.
+const ERROR_BYTES_MAX: usize = 256 << 10;
 /// How much of an answer that is too large is read, so that its sender hears why it is refused.
 const DRAINED_BYTES_MAX: u64 = 64 << 20;
 
@@ -120,14 +122,6 @@ fn work_response(invocation: Invocation) -> Response<Full<Bytes>> {
     response
 }
 
-/// Settles the current invocation: whoever waits gets the result. Only the first that is in time counts.
-fn settle(shared: &Shared, id: &str, result: Result<Answered, InvokeError>) -> Result<(), Refusal> {
-    let mut stage = shared.stage();
-    stage.state.hear(Said::Answer(id))?;
-    end(&mut stage, id, result);
-    Ok(())
-}
-
 fn end(stage: &mut Stage, id: &str, result: Result<Answered, InvokeError>) {
     stage.state = State::Answered(id.to_owned());
     if let Some(asker) = stage.asker.take() {
@@ -136,54 +130,56 @@ fn end(stage: &mut Stage, id: &str, result: Result<Answered, InvokeError>) {
     }
 }
 
-/// Whoever passes on the answer as it comes, where somebody does: from now on nothing else answers this invocation.
-fn begin_to_pass_on(shared: &Shared, id: &str) -> Result<Option<oneshot::Sender<Begun>>, Refusal> {
-    let mut stage = shared.stage();
-    stage.state.hear(Said::Answer(id))?;
-    let live = stage.live.take();
-    if live.is_some() {
-        stage.state = State::Answering(id.to_owned());
-    }
-    Ok(live)
-}
-
-/// What was begun is broken off where its sender goes before it has ended.
-struct Passing<'a> {
+/// The answer to an invocation while it comes. Nothing else answers it, so that only one body is read at a time; where its sender
+/// goes before its end, it is broken off.
+struct Answering<'a> {
     shared: &'a Shared,
     id: &'a str,
 }
 
-impl Drop for Passing<'_> {
+impl<'a> Answering<'a> {
+    fn begin(shared: &'a Shared, id: &'a str) -> Result<Self, Refusal> {
+        let mut stage = shared.stage();
+        stage.state.hear(Said::Answer(id))?;
+        stage.state = State::Answering(id.to_owned());
+        Ok(Self { shared, id })
+    }
+
+    /// Whoever passes it on as it comes, where somebody does.
+    fn live(&self) -> Option<oneshot::Sender<Begun>> {
+        self.shared.stage().live.take()
+    }
+
+    /// Whoever waits gets the result.
+    fn end(self, result: Result<Answered, InvokeError>) {
+        end(&mut self.shared.stage(), self.id, result);
+    }
+}
+
+impl Drop for Answering<'_> {
     fn drop(&mut self) {
         let mut stage = self.shared.stage();
-        if stage.state == State::Answering(self.id.to_owned()) {
+        if matches!(&stage.state, State::Answering(id) if id == self.id) {
             end(&mut stage, self.id, Err(InvokeError::Broken));
         }
     }
 }
 
 async fn respond(shared: &Arc<Shared>, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    if let Err(refused) = shared.stage().state.hear(Said::Answer(id)) {
-        return refuse(refused);
-    }
+    let answering = match Answering::begin(shared, id) {
+        Ok(answering) => answering,
+        Err(refused) => return refuse(refused),
+    };
     let text = |headers: &HeaderMap, name: &str| {
         headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
     let media_type = text(request.headers(), "content-type");
     let is_streamed = text(request.headers(), MODE).eq_ignore_ascii_case("streaming");
-    let live = match is_streamed && (media_type == WITH_PRELUDE || !is_json(&media_type)) {
-        true => match begin_to_pass_on(shared, id) {
-            Ok(live) => live,
-            Err(refused) => return refuse(refused),
-        },
-        false => None,
-    };
-    if let Some(live) = live {
-        let passing = Passing { shared, id };
+    let is_passed_on = is_streamed && (media_type == WITH_PRELUDE || !is_json(&media_type));
+    if let Some(live) = is_passed_on.then(|| answering.live()).flatten() {
         let result = streaming::pass_on(request.into_body(), &media_type, live).await;
         let is_left = result == Err(InvokeError::Left);
-        end(&mut shared.stage(), id, result);
-        drop(passing);
+        answering.end(result);
         return match is_left {
             true => refusal(StatusCode::GONE, "Gone", "nobody takes the rest of this answer"),
             false => accepted(),
@@ -200,33 +196,32 @@ async fn respond(shared: &Arc<Shared>, id: &str, request: Request<Incoming>) -> 
         Err(Unread::Broken) => Err(InvokeError::Broken),
     };
     let is_too_large = matches!(result, Err(InvokeError::ResponseTooLarge { .. }));
-    match settle(shared, id, result) {
-        Err(refused) => refuse(refused),
-        Ok(()) if is_too_large => {
-            let message = format!("an answer has at most {size_max} bytes");
-            refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
-        }
-        Ok(()) => {
-            // Whoever waits for the answer goes on before its sender hears that it has come.
-            tokio::task::yield_now().await;
-            accepted()
-        }
+    answering.end(result);
+    if is_too_large {
+        let message = format!("an answer has at most {size_max} bytes");
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message);
     }
+    // Whoever waits for the answer goes on before its sender hears that it has come.
+    tokio::task::yield_now().await;
+    accepted()
 }
 
 async fn fail(shared: &Arc<Shared>, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    if let Err(refused) = shared.stage().state.hear(Said::Answer(id)) {
-        return refuse(refused);
+    match Answering::begin(shared, id) {
+        Ok(answering) => {
+            let error = read_error(request, shared.limits.answer_bytes_max).await;
+            answering.end(Err(InvokeError::Function(error)));
+            accepted()
+        }
+        Err(refused) => refuse(refused),
     }
-    let error = read_error(shared, request).await;
-    settle(shared, id, Err(InvokeError::Function(error))).map_or_else(refuse, |()| accepted())
 }
 
 async fn fail_init(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     if let Err(refused) = shared.stage().state.hear(Said::InitError) {
         return refuse(refused);
     }
-    let error = read_error(shared, request).await;
+    let error = read_error(request, ERROR_BYTES_MAX).await;
     {
         let mut stage = shared.stage();
         if let Err(refused) = stage.state.hear(Said::InitError) {
@@ -242,10 +237,14 @@ async fn fail_init(shared: &Arc<Shared>, request: Request<Incoming>) -> Response
     accepted()
 }
 
-async fn read_error(shared: &Shared, request: Request<Incoming>) -> FunctionError {
+async fn read_error(request: Request<Incoming>, size_max: usize) -> FunctionError {
     let header = request.headers().get(ERROR_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let bytes = read(request.into_body(), shared.limits.answer_bytes_max).await.map(|read| read.bytes);
-    FunctionError::read(&bytes.unwrap_or_default(), header.as_deref())
+    let bytes = match read(request.into_body(), size_max).await {
+        Ok(read) => read.bytes,
+        Err(Unread::TooLarge { size_bytes }) => format!("it tells an error of {size_bytes} bytes").into(),
+        Err(Unread::Broken) => Bytes::new(),
+    };
+    FunctionError::read(&bytes, header.as_deref())
 }
 
 struct Read {

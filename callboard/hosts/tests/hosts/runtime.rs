@@ -167,6 +167,34 @@ async fn a_process_hears_that_nobody_takes_the_rest() {
 }
 
 #[tokio::test]
+async fn one_answer_is_read_at_a_time_and_the_others_are_refused_before_they_have_come() {
+    let (runtime, mut process) = stage().await;
+    let (result, ()) = tokio::join!(runtime.invoke(work("a")), async {
+        process.next().await;
+        let path = "/2018-06-01/runtime/invocation/a/response";
+        process.write(format!("POST {path} HTTP/1.1\r\ncontent-length: 2\r\n\r\n1").as_bytes()).await;
+        for _ in 0..8 {
+            let mut other = Wire::connect(&runtime).await;
+            other.write(format!("POST {path} HTTP/1.1\r\ncontent-length: 1000000\r\n\r\n1").as_bytes()).await;
+            let said = other.read().await.expect("it hears so at once");
+            assert_eq!((said.status, said.text().contains("InvalidStateTransition")), (403, true));
+        }
+        process.write(b"2").await;
+        assert_eq!(process.read().await.map(|said| said.status), Some(202));
+    });
+    assert_eq!(result.map(|answered| answered.body), Ok("12".into()));
+}
+
+#[tokio::test]
+async fn an_error_before_it_begins_is_cut_short() {
+    let (runtime, mut process) = stage().await;
+    let large = vec![b'x'; 300 << 10];
+    assert_eq!(process.ask("POST", "init/error", "", &large).await.status, 202);
+    let Err(InvokeError::Init(error)) = runtime.ready().await else { panic!("it cannot start") };
+    assert_eq!(error.error_message, "it tells an error of 307200 bytes");
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_is_known_for_broken() {
     let (runtime, mut process) = stage().await;
     let (result, ()) = tokio::join!(runtime.invoke(work("a")), async {
