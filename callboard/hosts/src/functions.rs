@@ -12,6 +12,7 @@ use crate::{describe, head, reading};
 use callboard::{Fault, Kind, Service};
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::fs::FileType;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -285,44 +286,65 @@ impl Places {
         Ok(Self { folders, handlers })
     }
 
-    /// What in its folder a function reads: all but hidden files, private ones, and what is another function's. The second are the
-    /// folders among these.
-    fn reads(&self, at: usize, private: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    /// What a function sees of its folder: all but hidden files, private ones, what is another function's, and what links lead to:
+    /// inside it is seen where it is, and outside it is declared.
+    fn seen(&self, at: usize, private: &[PathBuf]) -> Seen {
         let own = &self.folders[at];
-        let is_others = |path: &Path| {
+        let is_kept_back = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            let is_hidden = name.as_encoded_bytes().starts_with(b".") || DECLARING.iter().any(|known| name == *known);
             let is_handler = self.handlers.iter().enumerate().any(|(other, handler)| {
                 other != at && handler.as_deref() == Some(path) && self.handlers[at].as_deref() != Some(path)
             });
-            is_handler || self.folders.iter().any(|folder| folder != own && folder.starts_with(path))
+            let is_folder = self.folders.iter().any(|folder| folder != own && folder.starts_with(path));
+            is_hidden || is_handler || is_folder || private.iter().any(|private| private.starts_with(path))
         };
-        let is_private = |path: &Path| private.iter().any(|private| private.starts_with(path));
-        let is_hidden = |path: &Path| {
-            let name = path.file_name().unwrap_or_default();
-            name.as_encoded_bytes().starts_with(b".") || DECLARING.iter().any(|declaring| name == *declaring)
-        };
-        // Of a folder with the handler of another function everything else is read.
-        let has_others = |path: &Path| {
-            let mut all = self.handlers.iter().enumerate();
-            all.any(|(other, handler)| {
-                other != at && handler.as_ref().is_some_and(|handler| handler.starts_with(path) && handler != path)
-            })
-        };
-        let (mut rest, mut found, mut hidden) = (vec![own.clone()], Vec::new(), Vec::new());
-        while let Some(folder) = rest.pop() {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-            for path in entries {
-                if is_hidden(&path) || is_private(&path) || is_others(&path) {
-                    hidden.push(path);
-                } else if has_others(&path) {
-                    rest.push(path);
-                } else {
-                    found.push(path);
-                }
-            }
-        }
-        hidden.retain(|path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()));
-        (found, hidden)
+        let mut seen = Seen::default();
+        // What is in the folder itself is named one by one, so that what is hidden there later is not read either.
+        look(own, &is_kept_back, &mut seen);
+        seen
     }
+}
+
+/// What a function sees.
+#[derive(Default)]
+struct Seen {
+    reads: Vec<PathBuf>,
+    /// Folders that are empty for it.
+    hides: Vec<PathBuf>,
+}
+
+/// Packages and what is built are nobody's secrets, and large: they are seen as they are, with what is hidden there.
+fn is_made(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name == "node_modules")
+        || ["pyvenv.cfg", "CACHEDIR.TAG"].iter().any(|mark| folder.join(mark).is_file())
+}
+
+/// Adds what is seen in a folder; says whether that is all there is. Folders that are seen as a whole stand for what is in them.
+fn look(folder: &Path, is_kept_back: &dyn Fn(&Path) -> bool, seen: &mut Seen) -> bool {
+    let mut is_whole = true;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, kind) = (entry.path(), entry.file_type());
+        let is_folder = kind.as_ref().is_ok_and(FileType::is_dir);
+        if is_kept_back(&path) {
+            is_whole = false;
+            seen.hides.extend(is_folder.then_some(path));
+        } else if kind.is_ok_and(|kind| kind.is_symlink()) {
+            // Named, it would be what it leads to, wherever that is.
+        } else if !is_folder || is_made(&path) {
+            seen.reads.push(path);
+        } else {
+            let mut within = Seen::default();
+            if look(&path, is_kept_back, &mut within) {
+                within.reads = vec![path];
+            } else {
+                is_whole = false;
+            }
+            seen.reads.append(&mut within.reads);
+            seen.hides.append(&mut within.hides);
+        }
+    }
+    is_whole
 }
 
 struct Maker<'a> {
@@ -351,7 +373,7 @@ impl Maker<'_> {
         let network = self.protections.network(&declared.network);
         let network = network.map_err(|what| sandbox_fault(format!("{}: {what}", checked.name)))?;
         let private: Vec<PathBuf> = self.options.private.iter().filter_map(|path| path.canonicalize().ok()).collect();
-        let (mut reads, mut hides) = places.reads(at, &private);
+        let Seen { mut reads, mut hides } = places.seen(at, &private);
         reads.extend(runnable.reads.clone());
         reads.extend(declared.files.iter().map(|file| folder.join(file)));
         let needed: Vec<PathBuf> = reads.iter().filter_map(|path| path.canonicalize().ok()).collect();

@@ -9,7 +9,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::thread::UnshareFlags;
 use serde_json::json;
 use std::ffi::OsString;
-use std::io::{self, IoSlice, Write};
+use std::fs::File;
+use std::io::{self, BufRead, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -44,9 +45,12 @@ fn tell(text: &str) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn policy(words: &[OsString]) -> Result<Policy, String> {
-    let text = words.first().and_then(|word| word.to_str()).ok_or("it has no policy")?;
-    serde_json::from_str(text).map_err(|error| format!("its policy cannot be read: {error}"))
+/// The policy is a line of standard input: it may be longer than arguments are, and it is nobody else's.
+fn policy(input: impl io::Read) -> Result<(String, Policy), String> {
+    let mut line = String::new();
+    let read = io::BufReader::new(input).read_line(&mut line).map_err(|error| error.to_string());
+    let policy = read.and_then(|_| serde_json::from_str(&line).map_err(|error| error.to_string()));
+    policy.map(|policy| (line, policy)).map_err(|error| format!("its policy cannot be read: {error}"))
 }
 
 /// Leaves the namespaces of the machine. Inside, the user has the id 1000 and no privileges once it becomes a command.
@@ -65,9 +69,9 @@ pub(super) fn leave_namespaces(with_network: bool) -> io::Result<()> {
 
 /// Makes the surroundings, starts the inner process, and ends everything when it ends or nobody wants it any more.
 fn outer(words: Vec<OsString>) -> Result<ExitCode, String> {
-    let policy = policy(&words)?;
     let control = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let mut control = control.map_err(|error| format!("there is nobody to report to: {error}"))?;
+    let (line, policy) = policy(&control)?;
     let is_alone = policy.network == Network::Own;
     if policy.has_namespaces {
         leave_namespaces(is_alone).map_err(|error| format!("it gets no namespaces: {error}"))?;
@@ -84,11 +88,15 @@ fn outer(words: Vec<OsString>) -> Result<ExitCode, String> {
     };
     let address = listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(|address| address.to_string());
     let mut command = Command::new("/proc/self/exe");
-    command.args([WORD, "inner"]).args(&words).stdin(Stdio::null()).process_group(0);
+    command.args([WORD, "inner"]).args(&words).stdin(Stdio::piped()).process_group(0);
     if let Some(address) = &address {
         command.env("AWS_LAMBDA_RUNTIME_API", address).env("CALLBOARD_URL", format!("http://{address}"));
     }
     let mut child = command.spawn().map_err(|error| format!("it cannot start itself: {error}"))?;
+    if let Some(mut input) = child.stdin.take() {
+        // It fails only where the inner process has ended, which is heard of below.
+        drop(input.write_all(line.as_bytes()));
+    }
     let rights = listener.as_ref().map(AsFd::as_fd);
     report(&control, rights).map_err(|error| format!("it cannot report: {error}"))?;
     drop(listener);
@@ -122,7 +130,7 @@ fn wait(control: &UnixStream, process: u32) -> bool {
         return true;
     };
     loop {
-        // Nothing is ever written to the socket: it can be read when its other end is closed.
+        // Nothing more is written to the socket: it can be read when its other end is closed.
         let mut ends = [PollFd::new(&process, PollFlags::IN), PollFd::new(control, PollFlags::IN)];
         match poll(&mut ends, None) {
             Ok(_) if !ends[1].revents().is_empty() => return false,
@@ -168,8 +176,10 @@ enum Never {}
 
 /// Confines itself and becomes the command.
 fn inner(words: Vec<OsString>) -> Result<Never, String> {
-    let policy = policy(&words)?;
-    let command = words.get(2..).filter(|command| !command.is_empty()).ok_or("it has no command")?;
+    let (_, policy) = policy(io::stdin())?;
+    let command = words.get(1..).filter(|command| !command.is_empty()).ok_or("it has no command")?;
+    let nothing = File::open("/dev/null").map_err(|error| format!("/dev/null: {error}"))?;
+    rustix::stdio::dup2_stdin(nothing).map_err(|error| format!("its input cannot be closed: {error}"))?;
     confine::confine(&policy)?;
     let error = Command::new(&command[0]).args(&command[1..]).exec();
     Err(format!("`{}` cannot be run: {error}", command[0].to_string_lossy()))

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
@@ -72,16 +72,19 @@ pub(crate) async fn launch(mut what: Launch<'_>) -> io::Result<Launched> {
         environment.push(("CALLBOARD_URL".to_owned(), format!("http://{address}")));
         listener = Some(bound);
     }
-    let policy = serde_json::to_string(&what.policy).map_err(io::Error::other)?;
+    let mut policy = serde_json::to_vec(&what.policy).map_err(io::Error::other)?;
+    policy.push(b'\n');
     let mut command = Command::new(what.program);
-    command.args([WORD, "outer", &policy, "--"]).args(what.command).current_dir(&what.folder);
+    command.args([WORD, "outer", "--"]).args(what.command).current_dir(&what.folder);
     command.env_clear().envs(environment).stdin(Stdio::from(OwnedFd::from(theirs)));
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     // The command holds the other end of the socket open until it is gone.
     drop(command);
     ours.set_nonblocking(true)?;
-    let control = UnixStream::from_std(ours)?;
+    let mut control = UnixStream::from_std(ours)?;
+    // It fails only where the sandbox has ended, which says why.
+    drop(control.write_all(&policy).await);
     let handed = receive(&control).await?;
     if let Some(handed) = handed {
         handed.set_nonblocking(true)?;

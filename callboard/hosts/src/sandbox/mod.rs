@@ -1,5 +1,5 @@
 //! What a process of a function may do on this machine: nothing but what its policy names. The program starts itself again as
-//! `… __sandbox STAGE POLICY -- COMMAND`, limits itself, and becomes the command; so nothing runs between fork and exec.
+//! `… __sandbox STAGE -- COMMAND`, reads its policy, limits itself, and becomes the command; so nothing runs between fork and exec.
 
 mod confine;
 mod enter;

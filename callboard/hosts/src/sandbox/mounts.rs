@@ -19,8 +19,8 @@ pub(super) fn lay(policy: &Policy) -> io::Result<()> {
     let is_above_own = |hidden: &Path| policy.writes.iter().any(|own| own.starts_with(hidden));
     for hidden in policy.hides.iter().filter(|hidden| !is_above_own(hidden)) {
         match lay_over(hidden, 4096, 1, MountFlags::RDONLY) {
-            // It has gone since the function was declared.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // It has gone, or is a file, since the function was declared.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             laid => laid?,
         }
     }

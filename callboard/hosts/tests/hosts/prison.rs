@@ -261,6 +261,50 @@ async fn it_does_not_see_what_is_in_hidden_folders_and_in_those_of_others() {
 }
 
 #[tokio::test]
+async fn what_is_hidden_deeper_and_what_links_lead_to_is_not_read_either() {
+    let files = [
+        ("one/try.py", TRY),
+        ("two/try.py", TRY),
+        ("one/lib/.env", "secret"),
+        ("one/lib/.deep/key", "secret"),
+        ("one/lib/more/space.toml", "secret"),
+        ("one/lib/more/plain.txt", "plain"),
+        ("one/lib/plain.txt", "plain"),
+        ("one/whole/plain.txt", "plain"),
+        ("one/.hidden/key", "secret"),
+        ("outside/secret.txt", "secret"),
+    ];
+    let stage = Stage::new(TOML, &files).await;
+    let at = stage.folder.path().canonicalize().expect("a folder");
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(at.join(to), at.join(name)).expect("a link");
+    link("outside", "one/link");
+    link("one/.hidden", "one/open");
+    link("outside", "one/whole/link");
+    // As it is when the folder is looked at anew.
+    let functions = crate::stage::functions(TOML, &at, &stage.lines).await.expect("functions");
+    let stage = Stage::of(functions, stage).await;
+    let secrets =
+        ["lib/.env", "lib/.deep/key", "lib/more/space.toml", "link/secret.txt", "open/key", "whole/link/secret.txt"];
+    let said = attempts(&stage, &secrets.map(|file| format!("read {}/one/{file}", at.display()))).await;
+    for (secret, said) in secrets.iter().zip(said) {
+        assert!(said == "PermissionError" || said == "FileNotFoundError", "{secret}: {said}");
+    }
+    let plain = ["lib/more/plain.txt", "lib/plain.txt", "whole/plain.txt"];
+    let said = attempts(&stage, &plain.map(|file| format!("read {}/one/{file}", at.display()))).await;
+    assert_eq!(said, ["read"; 3]);
+}
+
+#[tokio::test]
+async fn a_folder_of_very_many_files_is_read() {
+    let names: Vec<String> = (0..5_000).map(|at| format!("one/a-file-with-quite-a-long-name-{at}.txt")).collect();
+    let many = names.iter().map(|name| (name.as_str(), "x"));
+    let files: Vec<_> = [("one/try.py", TRY), ("two/try.py", TRY)].into_iter().chain(many).collect();
+    let stage = Stage::new(TOML, &files).await;
+    let last = stage.folder.path().canonicalize().expect("a folder").join(&names[4_999]);
+    assert_eq!(attempts(&stage, &[format!("read {}", last.display())]).await, ["read"]);
+}
+
+#[tokio::test]
 async fn it_reaches_no_network_and_no_process() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();

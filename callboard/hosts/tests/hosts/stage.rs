@@ -82,6 +82,12 @@ impl Stage {
         Self { bench, functions, folder, lines, told }
     }
 
+    /// The same folder with its functions looked at anew.
+    pub(crate) async fn of(functions: Functions, before: Self) -> Self {
+        let bench = Bench::shaped(vec![functions.service()], Kept::InMemory, |builder| builder).await;
+        Self { bench, functions, ..before }
+    }
+
     /// The first lines that were printed, once so many were.
     pub(crate) async fn printed(&self, count: usize) -> Vec<String> {
         let mut lines = self.lines.subscribe();
