@@ -366,7 +366,7 @@ impl Maker<'_> {
                         format!("{}: a handler is a file of Python (.py) or JavaScript (.mjs, .js)", handler.display());
                     Fault::bad_input("space.invalid", message)
                 })?;
-                language.run(handler).await?
+                language.run(handler, &folder).await?
             }
             (None, words) => language::command(words.as_deref().unwrap_or_default(), &folder).await?,
         };

@@ -52,10 +52,10 @@ impl Language {
     ///
     /// # Errors
     /// `function.missing`, saying what to install.
-    pub(crate) async fn run(self, handler: &Path) -> Result<Runnable, Fault> {
+    pub(crate) async fn run(self, handler: &Path, folder: &Path) -> Result<Runnable, Fault> {
         let program = self.programs().iter().find_map(|name| find(name));
         let program = program.ok_or_else(|| Fault::unavailable("function.missing", self.install()))?;
-        let mut runnable = resolve(&program).await?;
+        let mut runnable = resolve(&program, folder).await?;
         let arguments: &[&str] = match self {
             // Without the site packages of the machine's user, which the sandbox does not show.
             Self::Python => &["-s", "-B", "-u", "-c", PYTHON],
@@ -76,11 +76,10 @@ pub(crate) async fn command(words: &[String], folder: &Path) -> Result<Runnable,
         Fault::unavailable("function.missing", format!("`{word}` is not there; install it, or correct `command`"))
     };
     let (first, rest) = words.split_first().ok_or_else(|| missing(""))?;
-    let program = match first.contains('/') {
-        true => Some(folder.join(first)).filter(|path| is_program(path)),
-        false => find(first),
+    let mut runnable = match first.contains('/') {
+        true => given(&Some(folder.join(first)).filter(|path| is_program(path)).ok_or_else(|| missing(first))?, folder),
+        false => resolve(&find(first).ok_or_else(|| missing(first))?, folder).await?,
     };
-    let mut runnable = resolve(&program.ok_or_else(|| missing(first))?).await?;
     runnable.command.extend(rest.iter().map(OsString::from));
     Ok(runnable)
 }
@@ -96,19 +95,19 @@ fn is_program(file: &Path) -> bool {
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Interpreters say themselves where they and their libraries are: the one on the search path may only lead there.
-async fn resolve(program: &Path) -> Result<Runnable, Fault> {
-    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let question: Option<[&str; 2]> = if name.starts_with("python") {
-        Some(["-c", "import sys; print(sys.executable, sys.prefix, sys.base_prefix, sep='\\n')"])
-    } else if name.starts_with("node") {
-        Some(["-p", "process.execPath"])
+/// A program of the search path, and what it reads. Interpreters say themselves where they and their libraries are: what is on the path
+/// may only lead there. One that comes with the function is not asked: that would run it outside its sandbox.
+async fn resolve(program: &Path, folder: &Path) -> Result<Runnable, Fault> {
+    let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    if program.starts_with(folder) || real.starts_with(folder) {
+        return Ok(given(program, folder));
+    }
+    let question: [&str; 2] = if is_called(program, "python") {
+        ["-c", "import sys; print(sys.executable, sys.prefix, sys.base_prefix, sep='\\n')"]
+    } else if is_called(program, "node") {
+        ["-p", "process.execPath"]
     } else {
-        None
-    };
-    let Some(question) = question else {
-        let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
-        return Ok(Runnable { command: vec![program.into()], reads: vec![program.to_owned(), real] });
+        return Ok(given(program, folder));
     };
     let mut asked = Command::new(program);
     asked.args(question).stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -123,4 +122,26 @@ async fn resolve(program: &Path) -> Result<Runnable, Fault> {
     reads.extend(executable.canonicalize());
     reads.push(executable.clone());
     Ok(Runnable { command: vec![executable.into()], reads })
+}
+
+/// A program that is given by its path, which is not run to find out. Python reads what is installed beside it, and its environment.
+fn given(program: &Path, folder: &Path) -> Runnable {
+    let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let mut reads = vec![program.to_owned(), real.clone()];
+    if is_called(program, "python") && is_called(&real, "python") {
+        let environment = prefix(program).filter(|prefix| prefix.join("pyvenv.cfg").is_file());
+        // Of the function's folder it reads no more than others do, unless it is an environment in there.
+        let found = environment.into_iter().chain(prefix(&real).filter(|prefix| !prefix.starts_with(folder)));
+        reads.extend(found.filter(|prefix| !folder.starts_with(prefix)).map(Path::to_owned));
+    }
+    Runnable { command: vec![program.into()], reads }
+}
+
+fn is_called(program: &Path, name: &str) -> bool {
+    program.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(name.as_bytes()))
+}
+
+/// Where a program is installed: it is in `bin` there.
+fn prefix(program: &Path) -> Option<&Path> {
+    program.parent().filter(|folder| folder.ends_with("bin"))?.parent()
 }

@@ -1,6 +1,7 @@
 //! What a function cannot reach: files of others, the network, other processes, and whatever it did not declare.
 
 use crate::stage::{Stage, python};
+use callboard_bench::{Bench, Kept};
 use serde_json::{Value, json};
 
 /// Tries what it is told, and says what became of each.
@@ -292,6 +293,45 @@ async fn what_is_hidden_deeper_and_what_links_lead_to_is_not_read_either() {
     let plain = ["lib/more/plain.txt", "lib/plain.txt", "whole/plain.txt"];
     let said = attempts(&stage, &plain.map(|file| format!("read {}/one/{file}", at.display()))).await;
     assert_eq!(said, ["read"; 3]);
+}
+
+/// Speaks the Runtime API without any client, and says where its interpreter is from.
+const BARE: &str = r#"
+import os, sys, urllib.request as http
+base = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/"
+while True:
+    work = http.urlopen(base + "next")
+    answer = '"%s"' % sys.prefix
+    http.urlopen(base + work.headers["lambda-runtime-aws-request-id"] + "/response", answer.encode()).read()
+"#;
+
+#[tokio::test]
+async fn nothing_of_a_function_runs_outside_its_sandbox_not_even_to_find_its_interpreter() {
+    let folder = crate::stage::folder(&[("do.py", BARE)]);
+    let at = folder.path().canonicalize().expect("a folder");
+    let marker = at.join("ran");
+    let made =
+        std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(at.join(".venv")).status();
+    assert!(made.expect("python3 is installed").success());
+    let lib = std::fs::read_dir(at.join(".venv/lib")).expect("a folder").next().expect("one").expect("it is read");
+    let line = format!("import pathlib; pathlib.Path({marker:?}).touch()\n");
+    std::fs::write(lib.path().join("site-packages/mark.pth"), line).expect("a file");
+    std::fs::write(at.join("python-x"), format!("#!/bin/sh\ntouch {}\n", marker.display())).expect("a file");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(at.join("python-x"), mode).expect("its rights");
+    let lines = crate::stage::Lines::default();
+    let declared = |command: &str| {
+        format!("[[function]]\non = \"POST /do\"\nname = \"do\"\nwho = \"anyone\"\ncommand = {command}")
+    };
+    let of_a_script = crate::stage::functions(&declared(r#"["./python-x", "do.py"]"#), &at, &lines).await;
+    assert!(of_a_script.is_ok() && !marker.exists(), "the script ran");
+    let toml = declared(r#"[".venv/bin/python", "do.py"]"#);
+    let functions = crate::stage::functions(&toml, &at, &lines).await.expect("functions");
+    assert!(!marker.exists(), "the environment ran");
+    let bench = Bench::shaped(vec![functions.service()], Kept::InMemory, |builder| builder).await;
+    let said = bench.nobody().post("/do", json!({})).await.expect("it works in its sandbox").json();
+    assert_eq!(said, json!(at.join(".venv").display().to_string()));
+    assert!(!marker.exists(), "it wrote what it may not");
 }
 
 #[tokio::test]
