@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A longer line is cut.
@@ -13,6 +13,8 @@ const LINES_AT_ONCE: f64 = 1_000.0;
 const LINES_PER_S: f64 = 100.0;
 /// The end of what an invocation printed.
 const TAIL_BYTES_MAX: usize = 4 * 1024;
+/// How long nothing is read of who prints too fast: 16 KiB each time cost the server little.
+const BRAKE: Duration = Duration::from_millis(2);
 /// How often to look whether everything printed so far was read, each a millisecond apart.
 const LOOKS_MAX: usize = 50;
 
@@ -73,30 +75,33 @@ impl Log {
             if is_read {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         // Whoever reads may hold what was in the pipe a moment ago.
         tokio::task::yield_now().await;
         self.state.lock().unwrap_or_else(PoisonError::into_inner).tail.iter().copied().collect()
     }
 
-    fn line(&self, line: &[u8]) {
-        let text = String::from_utf8_lossy(line);
-        let text = text.trim_end_matches('\r');
-        let (invocation, dropped) = {
+    /// Tells a line; says whether there was credit for it.
+    fn line(&self, line: &[u8]) -> bool {
+        let (text, invocation, dropped);
+        {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if !state.may_speak() {
-                return;
+                return false;
             }
+            let line = String::from_utf8_lossy(line);
+            text = line.trim_end_matches('\r').to_owned();
             state.tail.extend(text.bytes().chain([b'\n']));
             let over = state.tail.len().saturating_sub(TAIL_BYTES_MAX);
             state.tail.drain(..over);
-            (state.invocation.clone(), std::mem::take(&mut state.dropped))
-        };
+            (invocation, dropped) = (state.invocation.clone(), std::mem::take(&mut state.dropped));
+        }
         if dropped > 0 {
             self.tell(&invocation, &format!("… {dropped} lines were dropped: it prints too fast"));
         }
-        self.tell(&invocation, text);
+        self.tell(&invocation, &text);
+        true
     }
 
     fn tell(&self, invocation: &str, line: &str) {
@@ -125,14 +130,18 @@ impl State {
 async fn read_lines(log: Arc<Log>, mut pipe: impl AsyncRead + Unpin) {
     let (mut chunk, mut begun) = (vec![0; 16 * 1024], Vec::new());
     while let Ok(size @ 1..) = pipe.read(&mut chunk).await {
+        let mut is_too_fast = false;
         let mut pieces = chunk[..size].split(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
             let room = LINE_BYTES_MAX.saturating_sub(begun.len());
             begun.extend_from_slice(&piece[..piece.len().min(room)]);
             if pieces.peek().is_some() {
-                log.line(&begun);
+                is_too_fast = !log.line(&begun);
                 begun.clear();
             }
+        }
+        if is_too_fast || begun.len() == LINE_BYTES_MAX {
+            tokio::time::sleep(BRAKE).await;
         }
     }
     if !begun.is_empty() {

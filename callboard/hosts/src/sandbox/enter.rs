@@ -180,6 +180,8 @@ fn inner(words: Vec<OsString>) -> Result<Never, String> {
     let command = words.get(1..).filter(|command| !command.is_empty()).ok_or("it has no command")?;
     let nothing = File::open("/dev/null").map_err(|error| format!("/dev/null: {error}"))?;
     rustix::stdio::dup2_stdin(nothing).map_err(|error| format!("its input cannot be closed: {error}"))?;
+    // What whoever started the server left open is nobody's here.
+    close_fds::set_fds_cloexec(3, &[]);
     confine::confine(&policy)?;
     let error = Command::new(&command[0]).args(&command[1..]).exec();
     Err(format!("`{}` cannot be run: {error}", command[0].to_string_lossy()))

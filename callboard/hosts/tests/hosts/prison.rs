@@ -78,6 +78,8 @@ def attempt(what):
             libc = ctypes.CDLL(None, use_errno=True)
             libc.syscall(*[ctypes.c_long(int(word, 0)) for word in rest.split()])
             return os.strerror(ctypes.get_errno())
+        if kind == "open":
+            return os.read(int(rest), 1) and "read"
         if kind == "see":
             return os.environ.get(rest, "nothing")
     except Exception as error:
@@ -377,6 +379,18 @@ async fn with_a_network_it_reaches_the_ports_it_declares() {
     let others = ["multipath", "fastopen"].map(|how| format!("{how} 127.0.0.1:{}", port(&other)));
     assert_eq!(attempts(&stage, &others).await, ["PermissionError", "PermissionError"]);
     assert_eq!(attempts(&stage, &["listen".to_owned()]).await, ["PermissionError"]);
+}
+
+#[tokio::test]
+async fn it_inherits_nothing_that_was_open() {
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(secret.path(), "secret").expect("a text");
+    let open = std::fs::File::open(secret.path()).expect("it is there");
+    let open = rustix::io::fcntl_dupfd_cloexec(&open, 700).expect("a number that nothing else has");
+    rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).expect("it is passed on");
+    let stage = stage().await;
+    let tries = [format!("open {}", std::os::fd::AsRawFd::as_raw_fd(&open))];
+    assert_eq!(attempts(&stage, &tries).await, ["OSError"]);
 }
 
 #[tokio::test]
