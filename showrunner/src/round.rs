@@ -11,6 +11,7 @@ use callboard::{Fault, Kind, Tenant};
 use callboard_engines::delivery;
 use callboard_gateways::http::{self, HttpOptions, Tenants};
 use callboard_gateways::socket;
+use callboard_hosts::sandbox::Protections;
 use callboard_hosts::watch::Watch;
 use callboard_hosts::{Functions, Options};
 use std::net::SocketAddr;
@@ -81,7 +82,11 @@ impl Round {
         let url = format!("http://{}", readable(&place.address.to_string()));
         let addresses: String = self.addresses.iter().map(|pattern| format!("  {url}{pattern}\n")).collect();
         let protections = self.functions.protections;
-        let namespaces = if protections.has_namespaces { ", own network and processes" } else { "" };
+        let namespaces = match protections {
+            Protections { has_mounts: true, .. } => ", own network, processes and folder",
+            Protections { has_namespaces: true, .. } => ", own network and processes",
+            _ => "",
+        };
         let gaps: String = protections.gaps().iter().map(|gap| format!("  not enforced: {gap}\n")).collect();
         print(&format!(
             "Ready at\n{addresses}\nWhat they may do:\n{}\nConfined by Landlock (ABI {}), seccomp{namespaces}\n{gaps}",
