@@ -5,17 +5,11 @@ use super::headers;
 use super::message::cookie_name;
 use super::place::{Outside, Place};
 use super::{compression, conditions, redirect};
-use bytes::Bytes;
 use callboard::{Answer, AnswerBody, Cookie, Fault, Id, Outcome, Pieces};
-use futures_util::{Stream, StreamExt};
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::header::{LOCATION, SET_COOKIE, VARY};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
-use std::pin::pin;
-
-/// How much is taken of a streamed answer of which only the head was asked for.
-const UNASKED_BYTES_MAX: usize = 1 << 20;
 
 /// Which side of the application a path is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,26 +97,10 @@ fn send_pieces(
     pieces: &Pieces,
 ) -> Result<Response<Body>, Fault> {
     response.headers_mut().insert(CONTENT_TYPE, value_of(media_type)?);
-    *response.body_mut() = match pieces.take() {
-        Some(source) if ask.is_head() => {
-            tokio::spawn(let_end(source));
-            Body::empty()
-        }
-        Some(source) => Body::stream(axum::body::Body::from_stream(source)),
-        None => Body::empty(),
-    };
+    let source = pieces.take().filter(|_| !ask.is_head());
+    *response.body_mut() =
+        source.map_or_else(Body::empty, |source| Body::stream(axum::body::Body::from_stream(source)));
     Ok(response)
-}
-
-/// Takes what nobody asked for, so that who sends it comes to its end instead of being broken off; of what goes on for long, it does
-/// not.
-async fn let_end(source: impl Stream<Item = Result<Bytes, Fault>>) {
-    let (mut source, mut taken) = (pin!(source), 0);
-    while taken < UNASKED_BYTES_MAX
-        && let Some(Ok(piece)) = source.next().await
-    {
-        taken += piece.len();
-    }
 }
 
 /// Sets everything but what belongs to the body.

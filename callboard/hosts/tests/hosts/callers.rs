@@ -2,7 +2,6 @@
 
 use crate::stage::{Stage, released};
 use crate::streaming::{CODE, TOML, go, with_pipes};
-use crate::wire::Wire;
 use bytes::Bytes;
 use callboard::Tenant;
 use callboard_gateways::http::{self, HttpOptions, Tenants};
@@ -175,32 +174,6 @@ async fn who_hangs_up_in_the_middle_ends_the_process_and_the_next_gets_another()
     released(&stage.folder.path().join("pipes/held")).await;
     is_served(&stage, door).await;
     assert_eq!(started(&stage), Some(2));
-}
-
-/// Asks only what would be answered.
-async fn ask_for_head(door: SocketAddr) -> u16 {
-    let mut wire = Wire::to(door).await;
-    wire.write(b"HEAD /do HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
-    wire.read().await.expect("a head").status
-}
-
-#[tokio::test]
-async fn who_asks_for_the_head_alone_lets_the_process_come_to_its_end() {
-    let stage = with_pipes(&alone(), CODE).await;
-    let door = door(&stage).await;
-    assert_eq!(ask_for_head(door).await, 418);
-    let _go = go(stage.folder.path(), b"+");
-    is_served(&stage, door).await;
-    assert_eq!(started(&stage), Some(1));
-}
-
-#[tokio::test]
-async fn who_asks_for_the_head_of_very_much_does_not_wait_for_it() {
-    let stage = with_large().await;
-    let door = door(&stage).await;
-    assert_eq!(ask_for_head(door).await, 200);
-    Caller::ask(door, 200).await;
-    assert_eq!(started(&stage), Some(2), "it was broken off");
 }
 
 #[tokio::test]
